@@ -6,14 +6,14 @@
 __all__ = ['read_idx', 'stratified_pick', 'atomic_folder', 'data_home', 'URLs', 'untar_data', 'get_image_files', 'LabeledImages',
            'load_images']
 
-# %% ../nbs/foundations/01_datasets.ipynb #980de29c
+# %% ../nbs/foundations/01_datasets.ipynb #50cf6bf1
 import errno, gzip, hashlib, io, json, os, re, shutil, struct, sys, time, uuid, warnings, zlib
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-# %% ../nbs/foundations/01_datasets.ipynb #30c9facb
+# %% ../nbs/foundations/01_datasets.ipynb #645534d5
 import filelock, numpy as np, pooch, torch
 from PIL import Image
 from torch import Tensor
@@ -22,7 +22,7 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from .tensor import stack_images
 
-# %% ../nbs/foundations/01_datasets.ipynb #a24ebed9
+# %% ../nbs/foundations/01_datasets.ipynb #a72a311d
 def _content(file):
     "The bytes of a file, decompressed if its name ends in .gz."
     data = file.read_bytes()
@@ -46,7 +46,7 @@ def read_idx(file, # path of an IDX file of bytes, plain or compressed (.gz)
         raise ValueError(f'{file} is damaged: its header announces {size if shape else data[3]} {"values" if shape else "axes"}, but {max(0, len(data)-start)} bytes follow it')
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape).copy()
 
-# %% ../nbs/foundations/01_datasets.ipynb #30a076d0
+# %% ../nbs/foundations/01_datasets.ipynb #8694a5d7
 def stratified_pick(images:np.ndarray, # uint8 [n, ...]
                     labels:np.ndarray, # whole numbers [n]
                     share:float, # which part of each class to pick, from 0 to 1; the number is rounded to the nearest
@@ -62,7 +62,7 @@ def stratified_pick(images:np.ndarray, # uint8 [n, ...]
         picked[of_class[np.argsort(keys[of_class], kind='stable')[:int(share*len(of_class) + .5)]]] = True
     return picked
 
-# %% ../nbs/foundations/01_datasets.ipynb #f173ffed
+# %% ../nbs/foundations/01_datasets.ipynb #a80677af
 def _fsync(path):
     "Wait until a file or folder is on the disk itself, where the system can do that."
     try: fd = os.open(path, os.O_RDONLY)
@@ -75,8 +75,15 @@ def _aside(path):
     "Rename `path` to the first free name with a number, so that it can be had back, and return that."
     i = 1
     while os.path.lexists(new := path.with_name(f'{path.name}_old{i}')): i += 1
-    os.rename(path, new)
+    _rename(path, new)
     return new
+
+def _rename(path, new):
+    "Rename, on Windows with patience: there it fails while a virus scanner looks into the folder."
+    for wait in (.1,.3,1,3) if os.name=='nt' else ():
+        try: return os.rename(path, new)
+        except PermissionError: time.sleep(wait)
+    os.rename(path, new)
 
 @contextmanager
 def atomic_folder(path, # the folder to make, in a folder that is there
@@ -91,7 +98,7 @@ def atomic_folder(path, # the folder to make, in a folder that is there
         yield part
         _fsync(part)
         old = _aside(path) if os.path.lexists(path) else None
-        try: os.rename(part, path)
+        try: _rename(part, path)
         except OSError:
             if old: os.rename(old, path)
             raise
@@ -99,7 +106,7 @@ def atomic_folder(path, # the folder to make, in a folder that is there
     finally:
         if part.exists(): shutil.rmtree(part, ignore_errors=True)
 
-# %% ../nbs/foundations/01_datasets.ipynb #8f729a6a
+# %% ../nbs/foundations/01_datasets.ipynb #7aa575b7
 def _cannot_write(folder, e):
     "The error to raise when `folder` cannot be written to."
     if 'DL_COURSE_HOME' in str(e): return e
@@ -128,13 +135,13 @@ def _locked(path, wait=2):
         yield
     finally: lock.release()
 
-# %% ../nbs/foundations/01_datasets.ipynb #0c105bbb
+# %% ../nbs/foundations/01_datasets.ipynb #ea25b274
 def data_home(base=None, # a folder; if None, the environment variable DL_COURSE_HOME, or else the system's folder for caches
              )->Path: # the folder for data sets; it may not be there yet
     "The folder where data sets are kept."
     return Path(base or os.environ.get('DL_COURSE_HOME') or pooch.os_cache('dl_course')).expanduser().absolute()
 
-# %% ../nbs/foundations/01_datasets.ipynb #cc17ebce
+# %% ../nbs/foundations/01_datasets.ipynb #94b7acd0
 class _File(NamedTuple):
     "One file of a source."
     name:str # of the file
@@ -181,7 +188,7 @@ _FASHION = _Source('fashion_mnist', 'Fashion-MNIST, 70,000 photos of clothes and
     ('http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',),
     (Path('/usr/share/datasets/fashion-mnist'),), 'dataset-fashion-mnist', 'Fashion-MNIST, Copyright (c) 2017 Zalando SE, MIT')
 
-# %% ../nbs/foundations/01_datasets.ipynb #aee17f7e
+# %% ../nbs/foundations/01_datasets.ipynb #9d1febb5
 def _progress(items, total, after=2.):
     "`items` with a progress bar, which appears when they have taken `after` seconds, where somebody can see it."
     start,bar,seen = time.time(),None,IN_NOTEBOOK or sys.stdout.isatty()
@@ -206,8 +213,16 @@ class _DownloadBar:
     def reset(self): pass
     def close(self): pass
 
-# %% ../nbs/foundations/01_datasets.ipynb #d2868afe
+# %% ../nbs/foundations/01_datasets.ipynb #20af5185
 def _size(n): return f'{n/1e6:.1f} MB' if n>=1e6 else f'{n/1e3:.0f} kB'
+
+@contextmanager
+def _quiet(logger):
+    "Let a logger tell warnings only."
+    level = logger.level
+    logger.setLevel('WARNING')
+    try: yield
+    finally: logger.setLevel(level)
 
 def _download(file, folder, urls):
     "Download `file` into `folder`, from the first of `urls` that gives it; the problems met, if none does."
@@ -218,7 +233,7 @@ def _download(file, folder, urls):
         print(f'Downloading {url}{file.name} ({_size(file.size)})')
         try:
             downloader = pooch.HTTPDownloader(timeout=30, chunk_size=2**16, progressbar=_DownloadBar())
-            got = Path(pooch.retrieve(url + file.name, file.hash, fname=file.name, path=part, downloader=downloader))
+            with _quiet(pooch.get_logger()): got = Path(pooch.retrieve(url + file.name, file.hash, fname=file.name, path=part, downloader=downloader))
             read_idx(got, file.content)
             _fsync(got)
             folder.mkdir(exist_ok=True)
@@ -252,7 +267,7 @@ def _find(file, source, home):
         f'To put it in place by hand, get these files from {" or ".join(source.urls)}\n' + ''.join(f'- {f.name} ({_size(f.size)})\n' for f in every) + f'and put them into {folder}' +
         (f'\nOn Debian and Ubuntu, this does it too: apt install {source.package}' if source.package else ''))
 
-# %% ../nbs/foundations/01_datasets.ipynb #25d679b7
+# %% ../nbs/foundations/01_datasets.ipynb #337981b1
 class URLs:
     "The data sets that `untar_data` knows."
     MNIST_SAMPLE = 'mnist_sample' # handwritten 3s and 7s
@@ -282,7 +297,7 @@ def _data_set(url, full):
     names = ', '.join(f'URLs.{k}' for k in vars(URLs) if k.isupper())
     raise ValueError(f'untar_data: {url!r} is no data set of this course; there are {names}. For those of fastai, use its own untar_data, from fastai.data.external')
 
-# %% ../nbs/foundations/01_datasets.ipynb #596dc58b
+# %% ../nbs/foundations/01_datasets.ipynb #99126321
 def _load_source(ds, home):
     "For each split, the images, labels and positions in the source that belong to the data set."
     res = {}
@@ -307,7 +322,7 @@ def _write_images(folder, splits, classes):
         path.write_bytes(buf.getvalue())
     return counts
 
-# %% ../nbs/foundations/01_datasets.ipynb #5cb63a5b
+# %% ../nbs/foundations/01_datasets.ipynb #d22db542
 _INDEX,_VERSION = 'dataset.json',1
 
 def _write_index(folder, name, ds, counts):
@@ -338,7 +353,7 @@ def _check_folder(path, name):
     if missing: warnings.warn(f'{path}: {missing} of {sum(sum(o.values()) for o in counts.values())} images are missing. If you did not remove them yourself, make the folder anew with force_download=True; the old one is moved aside', stacklevel=3)
     return ''
 
-# %% ../nbs/foundations/01_datasets.ipynb #75cf7727
+# %% ../nbs/foundations/01_datasets.ipynb #a7c93461
 def untar_data(url:str, # one of `URLs`
                base=None, # the folder for data sets; by default `data_home()`
                full:bool=False, # all images of the original, rather than 10,000 (or the 3s and 7s among them); for MNIST this needs a network, the first time
@@ -362,7 +377,7 @@ def untar_data(url:str, # one of `URLs`
         raise
     return path
 
-# %% ../nbs/foundations/01_datasets.ipynb #b29119c9
+# %% ../nbs/foundations/01_datasets.ipynb #664bb0b1
 _suffixes = {'.png', '.jpg', '.jpeg', '.gif', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
 
 def _is_image(o): return o.suffix.lower() in _suffixes and not o.name.startswith('.')
@@ -372,9 +387,9 @@ def get_image_files(path, # a folder
     "All image files in a folder and the folders in it, except hidden ones; raises `FileNotFoundError` if there is no such folder."
     path = Path(path)
     if not path.is_dir(): raise FileNotFoundError(f'get_image_files: there is no folder {path}')
-    return L(sorted(Path(d)/o for d,ds,fs in os.walk(path, topdown=True) for o in (ds.sort() or fs) if _is_image(Path(o)) and not any(p.startswith('.') for p in Path(d).relative_to(path).parts)))
+    return L(sorted(o for o in path.rglob('*') if _is_image(o) and not any(p.startswith('.') for p in o.relative_to(path).parts)))
 
-# %% ../nbs/foundations/01_datasets.ipynb #44f070ee
+# %% ../nbs/foundations/01_datasets.ipynb #19db1be3
 class LabeledImages(NamedTuple):
     "Images with their labels, as `load_images` gives them."
     images:Tensor # uint8 [n, h, w], or [n, c, h, w] for colour
@@ -397,7 +412,7 @@ def load_images(folder, # a folder with one folder of images for each class, suc
     paths = [sorted(o for o in (folder/c).iterdir() if _is_image(o)) for c in vocab]
     for c,ps in zip(vocab, paths):
         if not ps:
-            hint = f'; its classes are in {folder/c}, load that instead' if any(o.is_dir() for o in (folder/c).iterdir()) else '; each class needs at least one'
+            hint = '; it holds folders, so load that one instead' if any(o.is_dir() for o in (folder/c).iterdir()) else '; each class needs at least one'
             raise ValueError(f'load_images: there are no images in {folder/c}{hint}')
     labels = torch.repeat_interleave(torch.arange(len(vocab)), torch.tensor([len(ps) for ps in paths]))
     return LabeledImages(stack_images([o for ps in paths for o in ps], scale=False), labels, vocab)

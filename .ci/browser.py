@@ -1,5 +1,5 @@
 "Tests of the built site in a real browser, with the network cut off: python .ci/browser.py [FOLDER]"
-import argparse, configparser, functools, json, os, re, shutil, sys, threading, time
+import argparse, configparser, functools, json, os, re, runpy, shutil, sys, threading, time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -13,7 +13,7 @@ PHONE, DESK = dict(width=390, height=844), dict(width=1280, height=900)
 TOO_WIDE = '''() => {
   const over = document.scrollingElement.scrollWidth - innerWidth;
   const scrolls = e => { for (; e && e !== document.body; e = e.parentElement) if (/auto|scroll/.test(getComputedStyle(e).overflowX)) return true; };
-  const bad = [...document.querySelectorAll("main *, header *, footer *")].filter(e => {
+  const bad = [...document.querySelectorAll("body *")].filter(e => {
     const r = e.getBoundingClientRect();
     return r.width > 1 && r.height > 1 && r.right > innerWidth + 1 && !scrolls(e.parentElement);
   });
@@ -29,8 +29,6 @@ ENTRIES = '''() => [...document.querySelectorAll("main a")].filter(a => a.textCo
   let e = [...document.querySelectorAll("main h2, main h3, main h4, main h5")].find(h => a.compareDocumentPosition(h) & Node.DOCUMENT_POSITION_FOLLOWING);
   return {name: e ? e.textContent.trim() : "", href: a.href};
 })'''
-# The signatures that show_doc writes stand in a block of their own; each needs its heading and its source.
-SIGNATURES = '() => [...document.querySelectorAll("main div.sourceCode:not(.cell-code)")].filter(d => !d.closest(".cell, details") && /^(def|class) /.test(d.textContent.trim())).length'
 
 
 class Site:
@@ -107,16 +105,28 @@ def unfold(page):
         if d.get_attribute('open') is None: return f'answer {i+1} of {n} stays folded: {s.inner_text()[:60]}'
 
 
-def sources(page, cfg):
-    "Every documentation entry links to a file of the clone, to the line that defines it."
-    base, entries = f"{cfg['git_url']}/blob/{cfg['branch']}/", page.evaluate(ENTRIES)
-    signatures = page.evaluate(SIGNATURES)
-    if signatures > len(entries): return f'{signatures} signatures, but {len(entries)} links to a source'
+def documented(name):
+    "The public functions and classes that nbdev's index places on a page, each with the file it is written to."
+    index = runpy.run_path(str(ROOT/settings()['lib_path']/'_modidx.py'))['d']['syms']
+    found = {}
+    for module, symbols in index.items():
+        for symbol, (where, file) in symbols.items():
+            short = symbol.removeprefix(module + '.')
+            if where.split('#')[0]==name and '.' not in short and not short.startswith('_'): found[short] = file
+    return found
+
+
+def sources(page, cfg, name):
+    "Every documentation entry links to the file it is written to, and there to the line that defines it."
+    base, entries, want = f"{cfg['git_url']}/blob/{cfg['branch']}/", page.evaluate(ENTRIES), documented(name)
+    missing = set(want) - {e['name'] for e in entries}
+    if missing: return f"no entry with a link to its source: {', '.join(sorted(missing))}"
     for e in entries:
         if not e['href'].startswith(base): return f"{e['name']}: {e['href']} is not in {base}"
         path, line = urldefrag(e['href'][len(base):])
         f = ROOT/unquote(path)
         if not f.is_file(): return f"{e['name']}: {path} is not in the clone"
+        if path != want.get(e['name'], path): return f"{e['name']}: {path}, but it is written to {want[e['name']]}"
         text = f.read_text(encoding='utf-8').splitlines()
         n, last = int(line.removeprefix('L') or 0), e['name'].split('.')[-1]
         if not 0<n<=len(text): return f"{e['name']}: {path} has no line {line}"
@@ -192,7 +202,7 @@ def test_pages(browser, site, report, axe, cfg, only):
             facts[name] = page.evaluate(FACTS)
             report.run(f'{name}: light theme, no obstacle for accessibility', lambda: obstacles(page, axe))
             report.run(f'{name}: pictures load and have a text', lambda: '; '.join(page.evaluate(BARE_IMAGES)))
-            report.run(f'{name}: entries link to their source', lambda: sources(page, cfg))
+            report.run(f'{name}: entries link to their source', lambda: sources(page, cfg, name))
             page.set_viewport_size(PHONE)
             page.emulate_media(color_scheme='dark')
             page.wait_for_timeout(200)

@@ -19,7 +19,8 @@ TOO_WIDE = '''() => {
   });
   return over > 0 || bad.length ? {over, who: bad.slice(0, 3).map(e => e.outerHTML.replace(/\\s+/g, " ").slice(0, 100))} : null;
 }'''
-BARE_IMAGES = '() => [...document.images].filter(i => !(i.getAttribute("alt") || "").trim() || !i.complete || !i.naturalWidth).map(i => (i.getAttribute("src") || "").slice(0, 60))'
+BARE_IMAGES = '''() => [...document.images].filter(i => !(i.getAttribute("alt") || "").trim() || !i.complete || !i.naturalWidth).map(i => (i.getAttribute("src") || "").slice(0, 60))
+  .concat([...document.querySelectorAll("main .cell-output-display svg")].filter(s => !s.getAttribute("aria-label")).map(s => "a drawing: " + s.textContent.trim().slice(0, 40)))'''
 FACTS = '''() => ({
   ids: [...document.querySelectorAll("[id], a[name]")].map(e => e.id || e.name),
   links: [...document.querySelectorAll("a[href]")].map(e => [e.getAttribute("href"), e.href]),

@@ -6,13 +6,13 @@
 __all__ = ['need', 'site_config', 'page_address', 'to_mathml', 'PageFacts', 'check_site', 'build_site', 'readme_text',
            'write_readme', 'main']
 
-# %% ../nbs/tools/site.ipynb #eeaf4391
+# %% ../nbs/tools/site.ipynb #c2355a6c
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 import argparse, html, importlib, importlib.util, json, os, posixpath, re, shutil, subprocess, sys
 
-# %% ../nbs/tools/site.ipynb #603ec54f
+# %% ../nbs/tools/site.ipynb #7799d0ff
 def need(*names:str, # modules that only development needs, such as `nbdev`
         )->list: # the imported modules
     "Import development tools, or raise `ModuleNotFoundError` with the command that installs them."
@@ -20,7 +20,7 @@ def need(*names:str, # modules that only development needs, such as `nbdev`
     if missing: raise ModuleNotFoundError(f"The site is built with {', '.join(missing)}, not installed here: run `pip install -e '.[dev]'` in the clone.")
     return [importlib.import_module(n) for n in names]
 
-# %% ../nbs/tools/site.ipynb #75a07d39
+# %% ../nbs/tools/site.ipynb #c8d70efa
 def site_config(): # nbdev's configuration, with absolute paths
     "The facts in the `settings.ini` of the clone we are in; raises `FileNotFoundError` outside of one."
     cfg = need('nbdev.config')[0].get_config()
@@ -36,7 +36,7 @@ def page_address(cfg, # nbdev's configuration
     name = re.sub(r'^\d+[a-zA-Z0-9]*_', '', p.name.lower())
     return f"{cfg.doc_host}{cfg.doc_baseurl}/{p.with_name(name).with_suffix('.html')}"
 
-# %% ../nbs/tools/site.ipynb #ea2761ad
+# %% ../nbs/tools/site.ipynb #d5eac48a
 _math = re.compile(r'(<span class="math (inline|display)">)\\[(\[](.*?)\\[)\]](</span>)', re.S)
 
 def to_mathml(page:str, # HTML with TeX in spans, as smalldocs writes it
@@ -47,7 +47,7 @@ def to_mathml(page:str, # HTML with TeX in spans, as smalldocs writes it
         return m[1] + convert(html.unescape(m[3]).strip(), display='block' if m[2]=='display' else 'inline') + m[4]
     return _math.sub(_one, page)
 
-# %% ../nbs/tools/site.ipynb #ae5064e8
+# %% ../nbs/tools/site.ipynb #98dc507d
 def _smalldocs_site(folder, base):
     "A smalldocs `Site` for the processed notebooks in `folder`, whose published address is `base`."
     config, site = need('smalldocs.config', 'smalldocs.site')
@@ -79,7 +79,7 @@ def _smalldocs_site(folder, base):
 
     return NbdevSite(config.load(folder), quiet=True)
 
-# %% ../nbs/tools/site.ipynb #315c08f5
+# %% ../nbs/tools/site.ipynb #d0ba096e
 def _repair(page):
     "Formulas as MathML, and names for what a screen reader meets."
     page = to_mathml(page)
@@ -94,14 +94,14 @@ def _render_smalldocs(folder, cfg):
     for f in site.out.rglob('*.html'): f.write_text(_repair(f.read_text(encoding='utf-8')), encoding='utf-8')
     return site.out, list(dict.fromkeys(re.sub(r'^\S+: (broken link /)', r'_quarto.yml: \1', w) for w in site.warnings))   # the menus repeat on every page
 
-# %% ../nbs/tools/site.ipynb #c06c4f6d
+# %% ../nbs/tools/site.ipynb #8d59cfa5
 def _render_quarto(folder, cfg):
     "Render `folder` with Quarto; returns the rendered folder and the warnings."
     run = subprocess.run(['quarto', 'render', '--no-execute'], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding='utf-8', errors='replace')
     if run.returncode: raise RuntimeError(f'quarto render ended with {run.returncode}:\n{run.stdout[-3000:]}')
     return folder/cfg.doc_path.name, re.findall(r'^.*\b(?:WARN|WARNING|ERROR)\b.*$', run.stdout, re.M)
 
-# %% ../nbs/tools/site.ipynb #27d0d5b1
+# %% ../nbs/tools/site.ipynb #dda59f64
 class PageFacts(HTMLParser):
     "What one page of HTML holds: its ids, its links, its pictures without a text, what it loads, and the errors it shows."
     def __init__(self, text:str=''): # a page of HTML
@@ -109,7 +109,10 @@ class PageFacts(HTMLParser):
         self.ids,self.links,self.loads,self.bare,self.errors = set(),[],[],[],0
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag:str, # name of the element, such as 'a'
+                        attrs:list, # its attributes, pairs of name and value
+                       ):
+        "Take note of one element; the parser calls it."
         a = dict(attrs)
         self.ids |= {a[k] for k in ('id', 'name') if a.get(k) and (k=='id' or tag=='a')}
         if tag=='a' and a.get('href'): self.links.append(a['href'])
@@ -119,7 +122,7 @@ class PageFacts(HTMLParser):
         if tag=='svg' and not {'aria-label', 'aria-labelledby', 'aria-hidden'} & set(a): self.bare.append('a drawing (svg)')
         if 'cell-output-error' in (a.get('class') or ''): self.errors += 1
 
-# %% ../nbs/tools/site.ipynb #d3e6b548
+# %% ../nbs/tools/site.ipynb #96821f7c
 def _local(url, page, base):
     "The path inside the site that a link on `page` leads to, with its anchor; `None` for another host."
     if url.startswith(base): url = '/' + url[len(base):]
@@ -161,7 +164,7 @@ def check_site(folder:Path, # a folder of rendered pages
             found.add(f'{f.relative_to(folder).as_posix()}: loads {url} from another host')
     return sorted(found)
 
-# %% ../nbs/tools/site.ipynb #9cf903b2
+# %% ../nbs/tools/site.ipynb #d264db68
 def _replace(new, old):
     "Put the folder `new` in the place of the site `old`."
     aside = old.with_name(old.name + '.old')
@@ -188,7 +191,7 @@ def build_site(renderer:str='auto', # 'quarto', 'smalldocs', or 'auto' for Quart
     problems = [f'{renderer}: {p}' for p in problems]
     return problems + check_site(docs, f'{cfg.doc_host}{cfg.doc_baseurl}/', f'{cfg.git_url}/blob/{cfg.branch}/', cfg.config_path)
 
-# %% ../nbs/tools/site.ipynb #c700fd8e
+# %% ../nbs/tools/site.ipynb #4151ab87
 def _full_link(url, cfg, nbs):
     "A link of the start page, made to work on any host."
     parts = urlsplit(url)
@@ -223,7 +226,7 @@ def _plain(text, link):
         out.append(line)
     return re.sub(r'\n{3,}', '\n\n', '\n'.join(out)).strip() if '```' not in text else '\n'.join(out).strip()
 
-# %% ../nbs/tools/site.ipynb #274fd81e
+# %% ../nbs/tools/site.ipynb #4c83b404
 _directive = re.compile(r'^#\s*\|\s*([\w-]+)(?:[:\s]\s*(.*))?$')
 
 def _directives(source):
@@ -266,7 +269,7 @@ def readme_text(nb:Path, # the start page, a notebook
     note = f'<!-- Written from {nb.parent.name}/{nb.name} by `python -m dl_course.site --readme`: edit the notebook, not this file. -->'
     return '\n\n'.join([note, *(p for p in parts if p)]) + '\n'
 
-# %% ../nbs/tools/site.ipynb #9cac185d
+# %% ../nbs/tools/site.ipynb #2ed49577
 def write_readme(check:bool=False, # compare with the file that is there instead of writing it
                 )->str: # a sentence that says what was done or found; empty when nothing was to do
     "Write README.md from the start page, or with `check` raise `ValueError` where they differ."
@@ -303,5 +306,5 @@ def main(args:list=None, # command-line arguments; those of the process if `None
     print(f'{n} pages in {docs}, {len(problems)} problem(s)')
     return 1 if problems else 0
 
-# %% ../nbs/tools/site.ipynb #203b0a66
+# %% ../nbs/tools/site.ipynb #6b740c07
 if __name__=='__main__' and '__file__' in globals(): sys.exit(main())   # not in a notebook

@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['need', 'site_config', 'page_address', 'to_mathml', 'PageFacts', 'check_site', 'build_site', 'readme_text',
-           'write_readme', 'main']
+           'write_readme']
 
-# %% ../nbs/tools/site.ipynb #bbe459fb
+# %% ../nbs/tools/site.ipynb #b471b8a5
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 import argparse, html, importlib, importlib.util, json, os, posixpath, re, shutil, subprocess, sys
 
-# %% ../nbs/tools/site.ipynb #f7f5a32a
+# %% ../nbs/tools/site.ipynb #00e621f3
 def need(*names:str, # modules that only development needs, such as `nbdev`
         )->list: # the imported modules
     "Import development tools, or raise `ModuleNotFoundError` with the command that installs them."
@@ -20,7 +20,7 @@ def need(*names:str, # modules that only development needs, such as `nbdev`
     if missing: raise ModuleNotFoundError(f"The site is built with {', '.join(missing)}, not installed here: run `pip install -e '.[dev]'` in the clone.")
     return [importlib.import_module(n) for n in names]
 
-# %% ../nbs/tools/site.ipynb #665a67c2
+# %% ../nbs/tools/site.ipynb #af991754
 def site_config(): # nbdev's configuration, with absolute paths
     "The facts in the `settings.ini` of the clone we are in; raises `FileNotFoundError` outside of one."
     cfg = need('nbdev.config')[0].get_config()
@@ -36,7 +36,7 @@ def page_address(cfg, # nbdev's configuration
     name = re.sub(r'^\d+[a-zA-Z0-9]*_', '', p.name.lower())
     return f"{cfg.doc_host}{cfg.doc_baseurl}/{p.with_name(name).with_suffix('.html')}"
 
-# %% ../nbs/tools/site.ipynb #726de672
+# %% ../nbs/tools/site.ipynb #3083dc40
 _math = re.compile(r'(<span class="math (inline|display)">)\\[(\[](.*?)\\[)\]](</span>)', re.S)
 
 def to_mathml(page:str, # HTML with TeX in spans, as smalldocs writes it
@@ -47,7 +47,7 @@ def to_mathml(page:str, # HTML with TeX in spans, as smalldocs writes it
         return m[1] + convert(html.unescape(m[3]).strip(), display='block' if m[2]=='display' else 'inline') + m[4]
     return _math.sub(_one, page)
 
-# %% ../nbs/tools/site.ipynb #679fdd7b
+# %% ../nbs/tools/site.ipynb #74d8fdc6
 def _smalldocs_site(folder, base):
     "A smalldocs `Site` for the processed notebooks in `folder`, whose published address is `base`."
     config, site = need('smalldocs.config', 'smalldocs.site')
@@ -79,7 +79,7 @@ def _smalldocs_site(folder, base):
 
     return NbdevSite(config.load(folder), quiet=True)
 
-# %% ../nbs/tools/site.ipynb #b36715f5
+# %% ../nbs/tools/site.ipynb #c47cd630
 def _repair(page):
     "Formulas as MathML, and names for what a screen reader meets."
     page = to_mathml(page)
@@ -94,14 +94,14 @@ def _render_smalldocs(folder, cfg):
     for f in site.out.rglob('*.html'): f.write_text(_repair(f.read_text(encoding='utf-8')), encoding='utf-8')
     return site.out, list(dict.fromkeys(re.sub(r'^\S+: (broken link /)', r'_quarto.yml: \1', w) for w in site.warnings))   # the menus repeat on every page
 
-# %% ../nbs/tools/site.ipynb #04b182bb
+# %% ../nbs/tools/site.ipynb #db985ef7
 def _render_quarto(folder, cfg):
     "Render `folder` with Quarto; returns the rendered folder and the warnings."
     run = subprocess.run(['quarto', 'render', '--no-execute'], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding='utf-8', errors='replace')
     if run.returncode: raise RuntimeError(f'quarto render ended with {run.returncode}:\n{run.stdout[-3000:]}')
     return folder/cfg.doc_path.name, re.findall(r'^.*\b(?:WARN|WARNING|ERROR)\b.*$', run.stdout, re.M)
 
-# %% ../nbs/tools/site.ipynb #3c0c07e6
+# %% ../nbs/tools/site.ipynb #5e0f9f94
 class PageFacts(HTMLParser):
     "What one page of HTML holds: its ids, its links, its pictures without a text, what it loads, and the errors it shows."
     def __init__(self, text:str=''): # a page of HTML
@@ -122,7 +122,7 @@ class PageFacts(HTMLParser):
         if tag=='svg' and not {'aria-label', 'aria-labelledby', 'aria-hidden'} & set(a): self.bare.append('a drawing (svg)')
         if 'cell-output-error' in (a.get('class') or ''): self.errors += 1
 
-# %% ../nbs/tools/site.ipynb #70257eca
+# %% ../nbs/tools/site.ipynb #4ade532c
 def _local(url, page, base):
     "The path inside the site that a link on `page` leads to, with its anchor; `None` for another host."
     if url.startswith(base): url = '/' + url[len(base):]
@@ -164,7 +164,7 @@ def check_site(folder:Path, # a folder of rendered pages
             found.add(f'{f.relative_to(folder).as_posix()}: loads {url} from another host')
     return sorted(found)
 
-# %% ../nbs/tools/site.ipynb #c4e3febd
+# %% ../nbs/tools/site.ipynb #9f59df9f
 def _replace(new, old):
     "Put the folder `new` in the place of the site `old`."
     aside = old.with_name(old.name + '.old')
@@ -191,7 +191,7 @@ def build_site(renderer:str='auto', # 'quarto', 'smalldocs', or 'auto' for Quart
     problems = [f'{renderer}: {p}' for p in problems]
     return problems + check_site(docs, f'{cfg.doc_host}{cfg.doc_baseurl}/', f'{cfg.git_url}/blob/{cfg.branch}/', cfg.config_path)
 
-# %% ../nbs/tools/site.ipynb #66be5a4a
+# %% ../nbs/tools/site.ipynb #f318da51
 def _full_link(url, cfg, nbs):
     "A link of the start page, made to work on any host."
     parts = urlsplit(url)
@@ -226,7 +226,7 @@ def _plain(text, link):
         out.append(line)
     return re.sub(r'\n{3,}', '\n\n', '\n'.join(out)).strip() if '```' not in text else '\n'.join(out).strip()
 
-# %% ../nbs/tools/site.ipynb #4372178c
+# %% ../nbs/tools/site.ipynb #464ae501
 _directive = re.compile(r'^#\s*\|\s*([\w-]+)(?:[:\s]\s*(.*))?$')
 
 def _directives(source):
@@ -269,7 +269,7 @@ def readme_text(nb:Path, # the start page, a notebook
     note = f'<!-- Written from {nb.parent.name}/{nb.name} by `python -m dl_course.site --readme`: edit the notebook, not this file. -->'
     return '\n\n'.join([note, *(p for p in parts if p)]) + '\n'
 
-# %% ../nbs/tools/site.ipynb #6622fbc7
+# %% ../nbs/tools/site.ipynb #03dad46a
 def write_readme(check:bool=False, # compare with the file that is there instead of writing it
                 )->str: # a sentence that says what was done or found; empty when nothing was to do
     "Write README.md from the start page, or with `check` raise `ValueError` where they differ."
@@ -284,9 +284,8 @@ def write_readme(check:bool=False, # compare with the file that is there instead
     os.replace(new, readme)
     return f'wrote {readme}'
 
-def main(args:list=None, # command-line arguments; those of the process if `None`
-        )->int: # 0, or 1 when there is any problem
-    "The command `python -m dl_course.site`."
+def _main(args=None):
+    "The command `python -m dl_course.site`; returns 1 when there is any problem."
     p = argparse.ArgumentParser(prog='python -m dl_course.site', description='Build the site from the notebooks, or README.md from the start page.')
     p.add_argument('--renderer', choices=['auto', 'quarto', 'smalldocs'], default='auto', help='what renders the pages (default: Quarto where it is installed, else smalldocs)')
     p.add_argument('--readme', action='store_true', help='write README.md from nbs/index.ipynb instead of building the site')
@@ -306,5 +305,5 @@ def main(args:list=None, # command-line arguments; those of the process if `None
     print(f'{n} pages in {docs}, {len(problems)} problem(s)')
     return 1 if problems else 0
 
-# %% ../nbs/tools/site.ipynb #680dcc64
-if __name__=='__main__' and '__file__' in globals(): sys.exit(main())   # not in a notebook
+# %% ../nbs/tools/site.ipynb #bad4ba6a
+if __name__=='__main__' and '__file__' in globals(): sys.exit(_main())   # not in a notebook

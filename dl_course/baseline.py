@@ -59,7 +59,7 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self._distance()
         self.classes_,index = np.unique(y, return_inverse=True)
-        if len(self.classes_)<2: raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but all labels are {self.classes_[0]}')
+        if len(self.classes_)<2: raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
         sums,index = torch.zeros(len(self.classes_), X.shape[1], dtype=torch.float64), torch.from_numpy(index)
         for xs,i in zip(self._pieces(X), index.split(self._rows(X))): sums.index_add_(0, i, xs.double())
         self.means_ = to_np(sums/torch.bincount(index)[:,None])

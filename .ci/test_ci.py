@@ -1,7 +1,7 @@
 "Do the checks notice what they are for? Small good and bad examples: `python .ci/test_ci.py`."
 from configparser import ConfigParser
 from pathlib import Path
-import json, subprocess, sys, tempfile, zipfile
+import atexit, json, shutil, subprocess, sys, tempfile, zipfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
@@ -9,6 +9,7 @@ import check_docs, check_notebooks, checks
 
 good = bad = 0
 tmp = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, tmp, ignore_errors=True)
 
 
 def expect(complaints, part):

@@ -129,6 +129,10 @@ readme('Tests:\n\n```sh\npip install . && nbdev_test\n```\n')
 readme('Tests:\n\n```python\nnbdev_test\n```\n', '0 ```sh blocks')
 readme('```sh\nnbdev_test\n```\n```sh\nnbdev_test\n```\n', '2 ```sh blocks')
 
+expect(checks.unpinned('# x\na==1\nb==2; python_full_version >= "3.12"\n', 'a==1\nb==1'), '')
+expect(checks.unpinned('a==1\n', 'a==2'), 'a==2')
+expect(checks.unpinned('a==1\n', 'a==1\nc==1'), 'c==1')
+
 cfg = ConfigParser(delimiters=['='])
 cfg.read_string('[DEFAULT]\nlib_name=dl_course\nversion=0.1.0\nmin_python=3.11\nrequirements=torch>=2 numpy>=1\n')
 META = 'Version: 0.1.0\nRequires-Python: >=3.11\nRequires-Dist: torch>=2\nRequires-Dist: numpy>=1\nProvides-Extra: all\nProvides-Extra: dev\n'

@@ -149,9 +149,13 @@ def main(args):
         p for p in sorted((ROOT/'dl_course').rglob('*.py')) if p.name not in ('__init__.py', '_modidx.py')]
     res = []
     for f in files:
-        m = Module(f)
-        bad = m.check()
         name = f.resolve().relative_to(ROOT).as_posix() if f.resolve().is_relative_to(ROOT) else f.name
+        try:
+            m = Module(f)
+            bad = m.check()
+        except SyntaxError as e:
+            res.append(dict(file=name, items=0, bad=[f'{name}:{e.lineno}: {e.msg}']))
+            continue
         res.append(dict(file=name, items=len(m.items), bad=[f'{name}:{l}: {w}' for l, w in bad]))
     if '--json' in args: print(json.dumps(res))
     else:

@@ -293,8 +293,10 @@ def wheel_problems(wheel, tracked, cfg):
 def build(p, r):
     "Source distribution and wheel."
     dist, direct = p.tmp/'dist', p.tmp/'direct'
-    for d in (dist, direct): shutil.rmtree(d, ignore_errors=True)
-    rc, out = p.run('python', '-m', 'build', '-o', dist, limit=240)
+    src = p.tmp/'source'   # a copy of its own: the metadata an editable install leaves would hide what MANIFEST.in forgets
+    for d in (dist, direct, src): shutil.rmtree(d, ignore_errors=True)
+    p.git('clone', '-q', str(p.clone), str(src), cwd=p.tmp)
+    rc, out = p.run('python', '-m', 'build', '-o', dist, cwd=src, limit=240)
     if not r.check('python -m build', rc == 0, f'exit status {rc}', out): return
     wheel, sdist = next(dist.glob('*.whl')), next(dist.glob('*.tar.gz'))
     bad = wheel_problems(wheel, p.tracked(), p.cfg)
@@ -303,10 +305,10 @@ def build(p, r):
     need = {t for t in p.tracked() if t.startswith(('nbs/', 'dl_course/')) and (t.endswith('.ipynb') or t.startswith('dl_course/'))}
     need |= {'settings.ini', 'setup.py', 'README.md', 'LICENSE', 'CONTRIBUTING.md', 'CHANGELOG.md', 'constraints.txt'}
     r.check(f'the source distribution ({sdist.stat().st_size/1e6:.2f} MB)', need <= names, f'lacks {sorted(need - names)[:8]}')
-    rc, out = p.run('python', '-m', 'build', '--wheel', '-o', direct, limit=240)
+    rc, out = p.run('python', '-m', 'build', '--wheel', '-o', direct, cwd=src, limit=240)
     same = not rc and contents(next(direct.glob('*.whl'))) == contents(wheel)
     r.check('a wheel built without the source distribution holds the same', same, f'exit status {rc}, or other files', out)
-    if not r.check('building changes nothing', not (c := p.changes()), 'changed or new files', c): p.reset()
+    r.check('building changes nothing', not (c := p.git('status', '--porcelain', cwd=src)), 'changed or new files', c)
 
 
 def cut_off(p):

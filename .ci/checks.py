@@ -419,7 +419,7 @@ def browser(p, r):
     rows = rows if isinstance(rows, list) else rows.get('tests') or rows.get('results') or []
     for row in rows:
         good = row.get('ok', row.get('passed'))
-        r.check(f"browser: {row.get('name')}", good is True, row.get('why') or row.get('error') or 'failed')
+        r.check(f"browser: {row.get('name')}", good is True, row.get('problem') or 'failed')
     if not rows: r.bad('the browser tests', 'no test in the result', out)
     elif rc and all(row.get('ok', row.get('passed')) is True for row in rows): r.bad('the browser tests', f'exit status {rc}', out)
 

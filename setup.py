@@ -25,9 +25,11 @@ class BuildWithNotebooks(build_py):
     def run(self):
         super().run()
         if self.editable_mode: return
+        target = Path(self.build_lib)/cfg['lib_name']/'notebooks'
+        shutil.rmtree(target, ignore_errors=True)   # what an earlier build left there, in `build`
         for src in (HERE/'nbs').rglob('*.ipynb'):
             if any(part.startswith('.') for part in src.relative_to(HERE).parts): continue
-            dst = Path(self.build_lib)/cfg['lib_name']/'notebooks'/src.relative_to(HERE/'nbs')
+            dst = target/src.relative_to(HERE/'nbs')
             dst.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(src, dst)
 

@@ -1,0 +1,42 @@
+"""Runs notebooks with nothing but the installed package and IPython:  `python run_notebooks.py NOTEBOOK_OR_FOLDER ...`
+
+For environments where nbdev 2 cannot be, such as one with the newest releases of everything: cells that import or call nbdev are left
+out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the folder it stands in.
+"""
+from pathlib import Path
+import json, os, re, subprocess, sys, time
+
+
+def run(path):
+    "Run one notebook here; the number of cells that ran, or an exception."
+    os.environ['IN_TEST'] = '1'
+    os.chdir(path.parent)
+    import matplotlib
+    matplotlib.use('agg')
+    from IPython.core.interactiveshell import InteractiveShell
+    shell, n = InteractiveShell.instance(), 0
+    shell.run_line_magic('matplotlib', 'inline') if 'matplotlib_inline' in sys.modules else None
+    for i, c in enumerate(json.loads(path.read_text(encoding='utf-8'))['cells'], 1):
+        src = ''.join(c['source'])
+        if c['cell_type'] != 'code' or re.search(r'^#\|\s*(eval:\s*false|notest|slow)\b|\bnbdev\b', src, re.M): continue
+        res = shell.run_cell(src)
+        if not res.success: raise SystemExit(f'{path.name}: cell {i} failed')
+        n += 1
+    print(f'{path.name}: {n} cells ran')
+
+
+def main(args):
+    if args[0] == '--one': return run(Path(args[1]).resolve())
+    files = [f for a in map(Path, args) for f in (sorted(a.rglob('*.ipynb')) if a.is_dir() else [a])]
+    failed = 0
+    for f in files:
+        start = time.time()
+        p = subprocess.run([sys.executable, Path(__file__).resolve(), '--one', f.resolve()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
+        failed += bool(p.returncode)
+        print(f"{'FAIL' if p.returncode else 'ok  '} {f.name} ({time.time()-start:.0f} s)")
+        if p.returncode: print('\n'.join(p.stdout.splitlines()[-25:]))
+    print(f'{len(files)-failed} passed, {failed} failed')
+    return failed or not files
+
+
+if __name__ == '__main__': sys.exit(bool(main(sys.argv[1:])))

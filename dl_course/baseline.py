@@ -25,7 +25,7 @@ def _pair(a, b, dim, name):
     return a,b
 
 def l1_distance(a, # images: tensor or array [..., h, w]
-                b, # images of a shape that broadcasts with that of `a`
+                b, # images of a shape that broadcasts with that of a
                 dim=(-2,-1), # the axis or axes that hold the pixels
                )->Tensor: # mean absolute difference, on the scale of the pixels, [...]
     "Mean absolute difference of images; raises `ValueError` when the shapes don't broadcast."
@@ -33,7 +33,7 @@ def l1_distance(a, # images: tensor or array [..., h, w]
     return (a-b).abs().mean(dim)
 
 def l2_distance(a, # images: tensor or array [..., h, w]
-                b, # images of a shape that broadcasts with that of `a`
+                b, # images of a shape that broadcasts with that of a
                 dim=(-2,-1), # the axis or axes that hold the pixels
                )->Tensor: # root mean squared difference, on the scale of the pixels, [...]
     "Root of the mean squared difference of images; raises `ValueError` when the shapes don't broadcast."
@@ -46,14 +46,14 @@ _distances = {'l1': l1_distance, 'l2': l2_distance}
 class PixelSimilarity(ClassifierMixin, BaseEstimator):
     "A scikit-learn classifier that finds the class whose mean image is nearest."
     def __init__(self,
-                 distance='l1', # 'l1', 'l2', or a function like `l1_distance`, called with [n, 1, d], [classes, d] and `dim=-1`
+                 distance='l1', # 'l1', 'l2', or a function like l1_distance, called with [n, 1, d], [classes, d] and dim=-1
                 ):
         self.distance = distance
 
     def fit(self,
             X, # images: array or tensor, flat [n, d] or [n, h, w] or [n, c, h, w]
             y, # a label for each image, numbers or texts, [n]
-           ): # the fitted classifier itself, with `classes_` and `means_`
+           ): # the fitted classifier itself, with classes_ and means_
         "Calculate the mean image of each class; raises `ValueError` for wrong shapes, nan, fewer than two classes, or labels that don't match the images in number."
         X,y = validate_data(self, _flat(X), _labels(y))
         check_classification_targets(y)
@@ -66,8 +66,8 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         return self
 
     def distances(self,
-                  X, # images as in `fit`, with the same number of pixels
-                 )->np.ndarray: # one row for each image, one column for each class, in the order of `classes_`
+                  X, # images as in fit, with the same number of pixels
+                 )->np.ndarray: # one row for each image, one column for each class, in the order of classes_
         "Calculate the distance of each image to each mean image; raises `ValueError` for wrong shapes or nan."
         check_is_fitted(self)
         X = validate_data(self, _flat(X), reset=False)
@@ -77,7 +77,7 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         return res
 
     def predict(self,
-                X, # images as in `fit`, with the same number of pixels
+                X, # images as in fit, with the same number of pixels
                )->np.ndarray: # the label of the nearest mean image, [n]
         "Find the nearest class of each image; raises `ValueError` for wrong shapes or nan."
         nearest = self.distances(X).argmin(1)

@@ -95,7 +95,7 @@ def _one_thread():
     finally: torch.set_num_threads(n)
 
 @_one_thread()
-def tour(out=None, # the folder to make; by default `dl_course_tour` in the current folder, with a number when that is there
+def tour(out=None, # the folder to make; by default dl_course_tour in the current folder, with a number when that is there
          seed:int=42, # decides the random start of the models and the order of the data
          epochs:int=30, # passes through the training data, for each model
         )->pd.DataFrame: # a row for each of the three ways: model, accuracy (on the validation set), seconds, parameters
@@ -212,7 +212,7 @@ def _parser():
     b.add_argument('--repeats', metavar='N', type=int, default=7, help='how often each is run (default: 7)')
     return p
 
-def main(argv=None, # the words behind `dl_course`, by default those of the command line
+def main(argv=None, # the words behind dl_course, by default those of the command line
         )->int: # 0, or 1 after an error, 2 after a wrong command line, 130 after Ctrl-C
     "Run the command line."
     parser = _parser()

@@ -87,8 +87,8 @@ def _rename(path, new):
 
 @contextmanager
 def atomic_folder(path, # the folder to make, in a folder that is there
-                  replace:bool=False, # if there is one of that name, move it aside (to a name with `_old1`), rather than raise an error?
-                 )->Iterator[Path]: # in the `with` block: the temporary folder to write into
+                  replace:bool=False, # if there is one of that name, move it aside (to a name with _old1), rather than raise an error?
+                 )->Iterator[Path]: # in the with block: the temporary folder to write into
     "A folder that is there whole, when the `with` block has ended well, or not at all; raises `FileExistsError` if the name is taken."
     path = Path(path)
     if os.path.lexists(path) and not replace: raise FileExistsError(f'atomic_folder: {path} is there already; choose another name')
@@ -153,7 +153,7 @@ class _Source(NamedTuple):
     "Where the images and labels of a data set come from."
     name:str # also of the folder for its downloads
     title:str # for people
-    files:dict # split -> (images, labels), each a `_File`
+    files:dict # split -> (images, labels), each a _File
     urls:tuple # addresses, up to the name of the file
     places:tuple # folders outside the data home to look in first
     package:str # a system package that brings the files, or ''
@@ -354,11 +354,11 @@ def _check_folder(path, name):
     return ''
 
 # %% ../nbs/foundations/01_datasets.ipynb #35f479e1
-def untar_data(url:str, # one of `URLs`
-               base=None, # the folder for data sets; by default `data_home()`
+def untar_data(url:str, # one of URLs
+               base=None, # the folder for data sets; by default data_home()
                full:bool=False, # all images of the original, rather than 10,000 (or the 3s and 7s among them); for MNIST this needs a network, the first time
                force_download:bool=False, # make the folder anew, and move the one that is there aside?
-              )->Path: # a folder with `train/<class>/<number>.png` and `valid/<class>/<number>.png`
+              )->Path: # a folder with train/<class>/<number>.png and valid/<class>/<number>.png
     "The folder of a data set, made at the first call, whole or not at all; raises `ValueError`, `FileNotFoundError` (not to be had) or another `OSError` (no right to write, no space) saying what to do."
     ds,home = _data_set(url, full),data_home(base)
     name = url + ('_full' if full else '')
@@ -393,7 +393,7 @@ def get_image_files(path, # a folder
 class LabeledImages(NamedTuple):
     "Images with their labels, as `load_images` gives them."
     images:Tensor # uint8 [n, h, w], or [n, c, h, w] for colour
-    labels:Tensor # int64 [n], positions in `vocab`
+    labels:Tensor # int64 [n], positions in vocab
     vocab:list # names of the classes, str
     def __repr__(self): return f'LabeledImages(images: uint8 {list(self.images.shape)}, labels: int64 {list(self.labels.shape)}, vocab: {self.vocab})'
 
@@ -407,7 +407,7 @@ def _stack(paths, step=1000):
     for i in _progress(starts, len(starts)): res[i:i+step] = stack_images([paths[0], *paths[i:i+step]], scale=False)[1:]
     return res
 
-def load_images(folder, # a folder with one folder of images for each class, such as `path/'train'`
+def load_images(folder, # a folder with one folder of images for each class, such as path/'train'
                 vocab:list=None, # the names of the classes, in the order that numbers them; by default the sorted names of the folders
                )->LabeledImages: # images uint8 [n, h, w] or [n, c, h, w], labels int64 [n], vocab
     "Load all images of a folder with their labels; raises `FileNotFoundError` or `ValueError` naming the folder, class or file that is not as it should be."

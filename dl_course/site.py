@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import argparse, html, importlib, importlib.util, json, os, posixpath, re, shutil, subprocess, sys
 
 # %% ../nbs/tools/site.ipynb #00e621f3
-def need(*names:str, # modules that only development needs, such as `nbdev`
+def need(*names:str, # modules that only development needs, such as nbdev
         )->list: # the imported modules
     "Import development tools, or raise `ModuleNotFoundError` with the command that installs them."
     missing = [n for n in names if importlib.util.find_spec(n.split('.')[0]) is None]
@@ -29,7 +29,7 @@ def site_config(): # nbdev's configuration, with absolute paths
     return cfg
 
 def page_address(cfg, # nbdev's configuration
-                 path:str, # a notebook's path, relative to `nbs`, such as 'foundations/00_tensor.ipynb'
+                 path:str, # a notebook's path, relative to nbs, such as 'foundations/00_tensor.ipynb'
                 )->str: # the address of its page on the published site
     "Where a notebook's page is published: nbdev drops the number that orders the notebooks."
     p = PurePosixPath(path)
@@ -135,7 +135,7 @@ def _local(url, page, base):
 def check_site(folder:Path, # a folder of rendered pages
                base:str='https://localhost/', # the address the pages are published at, ending in '/'
                source:str='', # the address of the source, such as 'https://github.com/me/repo/blob/main/'
-               clone:Path='.', # the folder that `source` shows
+               clone:Path='.', # the folder that source shows
               )->list: # one sentence for each problem, sorted
     "Find broken links, broken anchors, pictures without a text, and whatever a page loads from another host."
     folder, found = Path(folder), set()

@@ -50,11 +50,11 @@ def _array(x):
     return a.astype(_no_torch.get(a.dtype, a.dtype))
 
 def tensor(x, # PIL image, array, (nested) list of numbers or tensors, pandas table or column, number
-           *rest, # more numbers, so that `tensor(1,2,3)` is the same as `tensor([1,2,3])`
-           dtype:torch.dtype=None, # type of the numbers; by default that of `x`, but float32 in place of float64
+           *rest, # more numbers, so that tensor(1,2,3) is the same as tensor([1,2,3])
+           dtype:torch.dtype=None, # type of the numbers; by default that of x, but float32 in place of float64
            device=None, # where to put it, such as 'cpu' or 'cuda'
            requires_grad:bool=False, # whether operations on it are recorded, to calculate gradients
-          )->Tensor: # a new tensor that shares no memory with `x`; a PIL image becomes uint8 [h, w] or [h, w, c]
+          )->Tensor: # a new tensor that shares no memory with x; a PIL image becomes uint8 [h, w] or [h, w, c]
     "Make a tensor from anything that holds numbers; raises `TypeError` or `ValueError` when `x` doesn't, or has rows of different lengths."
     if rest: x = (x, *rest)
     if isinstance(x, (list,tuple)) and len(x) and all(isinstance(o, Tensor) for o in x):
@@ -96,7 +96,7 @@ def _describe(t):
                 min=val(t.min().item()) if known else None, max=val(t.max().item()) if known else None,
                 memory=_bytes(t.numel()*t.element_size()))
 
-def describe(*ts, # tensors, or anything that `tensor` takes
+def describe(*ts, # tensors, or anything that tensor takes
              **named, # the same, with the name to show for each
             )->pd.DataFrame: # one row each: rank, shape, dtype, device, min, max, memory
     "Tell what there is to know about tensors before calculating with them."
@@ -133,7 +133,7 @@ def _files(folder):
 def stack_images(images, # file names, PIL images, or arrays or tensors, all of one size; or a folder, whose files are taken in order of their names
                  scale:bool=True, # whether to turn whole numbers 0-255 into float32 0-1
                  mode:str=None, # kind of image to convert files and PIL images to, such as 'L' (grey) or 'RGB'; by default grey stays grey and colour colour
-                )->Tensor: # [n, h, w], or for colour [n, c, h, w]; float32 between 0 and 1, or uint8 without `scale`
+                )->Tensor: # [n, h, w], or for colour [n, c, h, w]; float32 between 0 and 1, or uint8 without scale
     "Stack images of one size into one tensor; raises `ValueError` naming the image that is missing, broken or different from the first."
     if isinstance(images, (str, Path)):
         if not Path(images).exists(): raise FileNotFoundError(f'stack_images: there is no folder {images}')
@@ -171,8 +171,8 @@ def show_image(im, # PIL image, array or tensor, uint8 (0-255) or float (0-1), [
                ax=None, # matplotlib axes to draw on; by default a new figure
                title=None, # text above the image
                figsize:tuple=(2,2), # width and height of a new figure, in inches
-               cmap:str=None, # colour map for grey images; by default the one set by `matplotlib.rc('image', cmap=...)`
-               **kwargs, # passed on to matplotlib's `imshow`
+               cmap:str=None, # colour map for grey images; by default the one set by matplotlib.rc('image', cmap=...)
+               **kwargs, # passed on to matplotlib's imshow
               )->plt.Axes: # the axes drawn on
     "Show one image without axes; raises `ValueError` when the shape is not that of an image."
     a = _drawable(im)
@@ -182,12 +182,12 @@ def show_image(im, # PIL image, array or tensor, uint8 (0-255) or float (0-1), [
     ax.set_axis_off()
     return ax
 
-def show_images(ims, # images, as for `show_image`; or a tensor that holds them along its first axis
+def show_images(ims, # images, as for show_image; or a tensor that holds them along its first axis
                 titles=None, # a text for each image
                 ncols:int=None, # images in a row; by default up to 10
                 imsize:float=1.2, # size of each image, in inches
                 suptitle:str=None, # text above all of them
-                **kwargs, # passed on to `show_image`
+                **kwargs, # passed on to show_image
                )->np.ndarray: # the axes of the images, in order, [n]
     "Show all images in a grid; raises `ValueError` when there are none, or not as many titles."
     ims = list(ims)
@@ -241,7 +241,7 @@ def _shape(o):
     return s
 
 def explain_broadcast(*shapes, # two or more shapes (tuples or lists of ints), or tensors or arrays, whose shapes are taken; a number has the empty shape
-                     )->Broadcast: # prints as a table, with `fits`, `shape` and `notes`
+                     )->Broadcast: # prints as a table, with fits, shape and notes
     "Show how shapes line up under broadcasting: which axes are added or stretched, and where and why they don't fit (source: NumPy's user guide, 'Broadcasting')."
     if not shapes: raise ValueError('explain_broadcast: give two or more shapes, such as explain_broadcast((10,28,28), (28,28))')
     shapes = [_shape(o) for o in shapes]

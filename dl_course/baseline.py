@@ -59,7 +59,7 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self._distance()
         self.classes_,index = np.unique(y, return_inverse=True)
-        if len(self.classes_)<2: raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but all labels are of one class, {self.classes_[0]!r}')
+        if len(self.classes_)<2: raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
         sums,index = torch.zeros(len(self.classes_), X.shape[1], dtype=torch.float64), torch.from_numpy(index)
         for xs,i in zip(self._pieces(X), index.split(self._rows(X))): sums.index_add_(0, i, xs.double())
         self.means_ = to_np(sums/torch.bincount(index)[:,None])
@@ -72,7 +72,9 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, _flat(X), reset=False)
         means,distance = torch.from_numpy(self.means_), self._distance()
-        return np.concatenate([to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1)) for xs in self._pieces(X)])
+        res = np.empty((len(X), len(means)), dtype=np.float64 if X.dtype==np.float64 else np.float32)   # set aside once: many small results between the blocks would keep their memory from being used again
+        for part,xs in zip(np.split(res, range(self._rows(X), len(X), self._rows(X))), self._pieces(X)): part[:] = to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1))
+        return res
 
     def predict(self,
                 X, # images as in `fit`, with the same number of pixels

@@ -6,6 +6,7 @@
 __all__ = ['tour', 'start', 'main']
 
 # %% ../nbs/tools/cli.ipynb #60de6981
+from contextlib import contextmanager
 from pathlib import Path
 import argparse, json, os, platform, shutil, sys, tempfile, time
 import numpy as np, pandas as pd, torch
@@ -85,6 +86,15 @@ def _figures(folder, x, y, valid_x, valid_y, histories, baseline, preds):
             titles = [f'{sure[i] if preds[i]>0 else 1-sure[i]:.0%} a {"3" if preds[i]>0 else "7"}' for i in wrong]
             _save_figure(folder/'4_errors.png', show_images(valid_x[wrong].reshape(-1,28,28), titles, ncols=8))
 
+@contextmanager
+def _one_thread():
+    "Calculate on one core: matrices as small as these gain nothing from more, and sums come out in the same order on every machine."
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try: yield
+    finally: torch.set_num_threads(n)
+
+@_one_thread()
 def tour(out=None, # the folder to make; by default `dl_course_tour` in the current folder, with a number when that is there
          seed:int=42, # decides the random start of the models and the order of the data
          epochs:int=30, # passes through the training data, for each model

@@ -6,14 +6,14 @@
 __all__ = ['read_idx', 'stratified_pick', 'atomic_folder', 'data_home', 'URLs', 'untar_data', 'get_image_files', 'LabeledImages',
            'load_images']
 
-# %% ../nbs/foundations/01_datasets.ipynb #50cf6bf1
+# %% ../nbs/foundations/01_datasets.ipynb #107dc31f
 import errno, gzip, hashlib, io, json, os, re, shutil, struct, sys, time, uuid, warnings, zlib
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
-# %% ../nbs/foundations/01_datasets.ipynb #645534d5
+# %% ../nbs/foundations/01_datasets.ipynb #422c670c
 import filelock, numpy as np, pooch, torch
 from PIL import Image
 from torch import Tensor
@@ -22,7 +22,7 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from .tensor import stack_images
 
-# %% ../nbs/foundations/01_datasets.ipynb #a72a311d
+# %% ../nbs/foundations/01_datasets.ipynb #84a249fd
 def _content(file):
     "The bytes of a file, decompressed if its name ends in .gz."
     data = file.read_bytes()
@@ -46,7 +46,7 @@ def read_idx(file, # path of an IDX file of bytes, plain or compressed (.gz)
         raise ValueError(f'{file} is damaged: its header announces {size if shape else data[3]} {"values" if shape else "axes"}, but {max(0, len(data)-start)} bytes follow it')
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape).copy()
 
-# %% ../nbs/foundations/01_datasets.ipynb #8694a5d7
+# %% ../nbs/foundations/01_datasets.ipynb #52729a31
 def stratified_pick(images:np.ndarray, # uint8 [n, ...]
                     labels:np.ndarray, # whole numbers [n]
                     share:float, # which part of each class to pick, from 0 to 1; the number is rounded to the nearest
@@ -62,7 +62,7 @@ def stratified_pick(images:np.ndarray, # uint8 [n, ...]
         picked[of_class[np.argsort(keys[of_class], kind='stable')[:int(share*len(of_class) + .5)]]] = True
     return picked
 
-# %% ../nbs/foundations/01_datasets.ipynb #a80677af
+# %% ../nbs/foundations/01_datasets.ipynb #bf1d0ec5
 def _fsync(path):
     "Wait until a file or folder is on the disk itself, where the system can do that."
     try: fd = os.open(path, os.O_RDONLY)
@@ -88,7 +88,7 @@ def _rename(path, new):
 @contextmanager
 def atomic_folder(path, # the folder to make, in a folder that is there
                   replace:bool=False, # if there is one of that name, move it aside (to a name with `_old1`), rather than raise an error?
-                 ): # in the `with` block: the temporary folder to write into
+                 )->Iterator[Path]: # in the `with` block: the temporary folder to write into
     "A folder that is there whole, when the `with` block has ended well, or not at all; raises `FileExistsError` if the name is taken."
     path = Path(path)
     if os.path.lexists(path) and not replace: raise FileExistsError(f'atomic_folder: {path} is there already; choose another name')
@@ -106,7 +106,7 @@ def atomic_folder(path, # the folder to make, in a folder that is there
     finally:
         if part.exists(): shutil.rmtree(part, ignore_errors=True)
 
-# %% ../nbs/foundations/01_datasets.ipynb #7aa575b7
+# %% ../nbs/foundations/01_datasets.ipynb #e61860d7
 def _cannot_write(folder, e):
     "The error to raise when `folder` cannot be written to."
     if 'DL_COURSE_HOME' in str(e): return e
@@ -135,13 +135,13 @@ def _locked(path, wait=2):
         yield
     finally: lock.release()
 
-# %% ../nbs/foundations/01_datasets.ipynb #ea25b274
+# %% ../nbs/foundations/01_datasets.ipynb #ee8873c6
 def data_home(base=None, # a folder; if None, the environment variable DL_COURSE_HOME, or else the system's folder for caches
              )->Path: # the folder for data sets; it may not be there yet
     "The folder where data sets are kept."
     return Path(base or os.environ.get('DL_COURSE_HOME') or pooch.os_cache('dl_course')).expanduser().absolute()
 
-# %% ../nbs/foundations/01_datasets.ipynb #94b7acd0
+# %% ../nbs/foundations/01_datasets.ipynb #09b9c074
 class _File(NamedTuple):
     "One file of a source."
     name:str # of the file
@@ -185,10 +185,10 @@ _FASHION = _Source('fashion_mnist', 'Fashion-MNIST, 70,000 photos of clothes and
     ('md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d', 'md5:25c81989df183df01b3e8a0aad5dffbe', 'md5:bef4ecab320f06d8554ea6380940ec79', 'md5:bb300cfdad3c16e7a12a480ee83cd310'),
     ('c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888', 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
      '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b', '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34')),
-    ('http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',),
+    ('http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/', 'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/'),
     (Path('/usr/share/datasets/fashion-mnist'),), 'dataset-fashion-mnist', 'Fashion-MNIST, Copyright (c) 2017 Zalando SE, MIT')
 
-# %% ../nbs/foundations/01_datasets.ipynb #9d1febb5
+# %% ../nbs/foundations/01_datasets.ipynb #a0ff8271
 def _progress(items, total, after=2.):
     "`items` with a progress bar, which appears when they have taken `after` seconds, where somebody can see it."
     start,bar,seen = time.time(),None,IN_NOTEBOOK or sys.stdout.isatty()
@@ -213,7 +213,7 @@ class _DownloadBar:
     def reset(self): pass
     def close(self): pass
 
-# %% ../nbs/foundations/01_datasets.ipynb #20af5185
+# %% ../nbs/foundations/01_datasets.ipynb #099172ca
 def _size(n): return f'{n/1e6:.1f} MB' if n>=1e6 else f'{n/1e3:.0f} kB'
 
 @contextmanager
@@ -267,7 +267,7 @@ def _find(file, source, home):
         f'To put it in place by hand, get these files from {" or ".join(source.urls)}\n' + ''.join(f'- {f.name} ({_size(f.size)})\n' for f in every) + f'and put them into {folder}' +
         (f'\nOn Debian and Ubuntu, this does it too: apt install {source.package}' if source.package else ''))
 
-# %% ../nbs/foundations/01_datasets.ipynb #337981b1
+# %% ../nbs/foundations/01_datasets.ipynb #ae82bd70
 class URLs:
     "The data sets that `untar_data` knows."
     MNIST_SAMPLE = 'mnist_sample' # handwritten 3s and 7s
@@ -297,7 +297,7 @@ def _data_set(url, full):
     names = ', '.join(f'URLs.{k}' for k in vars(URLs) if k.isupper())
     raise ValueError(f'untar_data: {url!r} is no data set of this course; there are {names}. For those of fastai, use its own untar_data, from fastai.data.external')
 
-# %% ../nbs/foundations/01_datasets.ipynb #99126321
+# %% ../nbs/foundations/01_datasets.ipynb #1ef485c5
 def _load_source(ds, home):
     "For each split, the images, labels and positions in the source that belong to the data set."
     res = {}
@@ -322,7 +322,7 @@ def _write_images(folder, splits, classes):
         path.write_bytes(buf.getvalue())
     return counts
 
-# %% ../nbs/foundations/01_datasets.ipynb #d22db542
+# %% ../nbs/foundations/01_datasets.ipynb #b60b6b6f
 _INDEX,_VERSION = 'dataset.json',1
 
 def _write_index(folder, name, ds, counts):
@@ -353,7 +353,7 @@ def _check_folder(path, name):
     if missing: warnings.warn(f'{path}: {missing} of {sum(sum(o.values()) for o in counts.values())} images are missing. If you did not remove them yourself, make the folder anew with force_download=True; the old one is moved aside', stacklevel=3)
     return ''
 
-# %% ../nbs/foundations/01_datasets.ipynb #a7c93461
+# %% ../nbs/foundations/01_datasets.ipynb #35f479e1
 def untar_data(url:str, # one of `URLs`
                base=None, # the folder for data sets; by default `data_home()`
                full:bool=False, # all images of the original, rather than 10,000 (or the 3s and 7s among them); for MNIST this needs a network, the first time
@@ -377,7 +377,7 @@ def untar_data(url:str, # one of `URLs`
         raise
     return path
 
-# %% ../nbs/foundations/01_datasets.ipynb #664bb0b1
+# %% ../nbs/foundations/01_datasets.ipynb #d96cc4a7
 _suffixes = {'.png', '.jpg', '.jpeg', '.gif', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
 
 def _is_image(o): return o.suffix.lower() in _suffixes and not o.name.startswith('.')
@@ -389,13 +389,23 @@ def get_image_files(path, # a folder
     if not path.is_dir(): raise FileNotFoundError(f'get_image_files: there is no folder {path}')
     return L(sorted(o for o in path.rglob('*') if _is_image(o) and not any(p.startswith('.') for p in o.relative_to(path).parts)))
 
-# %% ../nbs/foundations/01_datasets.ipynb #19db1be3
+# %% ../nbs/foundations/01_datasets.ipynb #1a2d6293
 class LabeledImages(NamedTuple):
     "Images with their labels, as `load_images` gives them."
     images:Tensor # uint8 [n, h, w], or [n, c, h, w] for colour
     labels:Tensor # int64 [n], positions in `vocab`
     vocab:list # names of the classes, str
     def __repr__(self): return f'LabeledImages(images: uint8 {list(self.images.shape)}, labels: int64 {list(self.labels.shape)}, vocab: {self.vocab})'
+
+def _stack(paths, step=1000):
+    "All image files as one tensor, with progress; each is compared with the first."
+    first = stack_images(paths[:step], scale=False)
+    if len(paths)<=step: return first
+    res = first.new_empty((len(paths), *first.shape[1:]))
+    res[:step] = first
+    starts = range(step, len(paths), step)
+    for i in _progress(starts, len(starts)): res[i:i+step] = stack_images([paths[0], *paths[i:i+step]], scale=False)[1:]
+    return res
 
 def load_images(folder, # a folder with one folder of images for each class, such as `path/'train'`
                 vocab:list=None, # the names of the classes, in the order that numbers them; by default the sorted names of the folders
@@ -415,4 +425,4 @@ def load_images(folder, # a folder with one folder of images for each class, suc
             hint = '; it holds folders, so load that one instead' if any(o.is_dir() for o in (folder/c).iterdir()) else '; each class needs at least one'
             raise ValueError(f'load_images: there are no images in {folder/c}{hint}')
     labels = torch.repeat_interleave(torch.arange(len(vocab)), torch.tensor([len(ps) for ps in paths]))
-    return LabeledImages(stack_images([o for ps in paths for o in ps], scale=False), labels, vocab)
+    return LabeledImages(_stack([o for ps in paths for o in ps]), labels, vocab)

@@ -13,10 +13,18 @@ import math
 import numpy as np, pandas as pd, torch
 from torch import Tensor
 from PIL import Image, UnidentifiedImageError
-import matplotlib.pyplot as plt
+import matplotlib, matplotlib.pyplot as plt
 
 # %% ../nbs/foundations/00_tensor.ipynb #514d6465
-def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]
+def _tints(df, cmap):
+    "For each cell of a table, the style that tints it by its value, with black or white text, whichever stands out."
+    v = df.to_numpy(dtype=float)
+    rgb = plt.get_cmap(cmap)((v - v.min())/((v.max() - v.min()) or 1))[...,:3]
+    linear = np.where(rgb<=.04045, rgb/12.92, ((rgb+.055)/1.055)**2.4)
+    light = linear@[.2126,.7152,.0722] > .179        # luminance as the eye sees it (source: WCAG 2, "relative luminance")
+    return pd.DataFrame([[f'background-color:{matplotlib.colors.to_hex(c)};color:{"#000" if l else "#fff"}' for c,l in zip(*row)] for row in zip(rgb, light)], index=df.index, columns=df.columns)
+
+def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]; or any table of numbers
                 cmap:str='Greys', # name of a matplotlib colour map
                 digits:int=2, # digits after the point, for images of floats
                ): # a pandas Styler: a table of h rows and w columns that notebooks display in colour
@@ -24,8 +32,8 @@ def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]
     t = tensor(im)
     if t.ndim!=2:
         raise ValueError(f'show_pixels: one grey image has rank 2, [height, width], but this has shape {list(t.shape)}; choose one image or channel, such as im[0]')
-    df = pd.DataFrame(to_np(t))
-    style = df.style.background_gradient(cmap, axis=None).set_properties(**{'font-size':'7pt', 'padding':'2px 3px'})
+    df = im if isinstance(im, pd.DataFrame) else pd.DataFrame(to_np(t))
+    style = df.style.apply(_tints, cmap=cmap, axis=None).set_properties(**{'font-size':'7pt', 'padding':'2px 3px'})
     return style if not t.is_floating_point() else style.format(precision=digits)
 
 # %% ../nbs/foundations/00_tensor.ipynb #c8db96b4

@@ -402,7 +402,7 @@ def site(p, r):
     rc, out = p.run('python', '-m', 'dl_course.site', '--readme', '--check')
     r.check('README.md is what nbs/index.ipynb gives', rc == 0, f'exit status {rc}', out)
     rc, out = p.run('python', '-m', 'dl_course.site')
-    warned = [l for l in out.splitlines() if re.search(r'\bwarn|\bbroken\b|\berror\b', l, re.I) and not re.search(r'\b(0|no) (warnings?|broken|errors?)', l, re.I)]
+    warned = [l for l in out.splitlines() if re.search(r'\bwarn|\bbroken\b|\berror\b|\bproblem', l, re.I) and not re.search(r'\b(0|no) (warning|broken|error|problem)', l, re.I)]
     r.check('the site builds', rc == 0, f'exit status {rc}', out)
     r.check('the site has no warning, no broken link and no broken anchor', rc == 0 and not warned, f'{len(warned)} complaints', '\n'.join(warned) or out)
     if not r.check('building the site changes nothing', not (c := p.changes()), 'changed or new files', c): p.reset()

@@ -377,7 +377,10 @@ def installed(p, r):
             r.check(f'the tour takes less than {TOUR_MAX} s', took < TOUR_MAX, f'{took:.0f} s')
             kinds = {f.suffix for f in (away/'tour1').rglob('*') if f.is_file()}
             r.check('the tour leaves figures and weights', {'.png', '.safetensors'} <= kinds, f'only {sorted(kinds)}')
-        else: r.check(name, seen[0] == seen[1], f'{seen[0]} and {seen[1]}')
+        else:
+            r.check(name, seen[0] == seen[1], f'{seen[0]} and {seen[1]}')
+            files = [{f.name: f.read_bytes() for f in (away/t).rglob('*.safetensors')} for t in ('tour1', 'tour2')]
+            r.check('the tour again gives the same weights', files[0] and files[0] == files[1], 'they differ, which accuracies can hide')
     _start(r, go, cmd, away, p)
 
 

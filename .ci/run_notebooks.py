@@ -18,7 +18,7 @@ def run(path):
     shell.run_line_magic('matplotlib', 'inline') if 'matplotlib_inline' in sys.modules else None
     for i, c in enumerate(json.loads(path.read_text(encoding='utf-8'))['cells'], 1):
         src = ''.join(c['source'])
-        if c['cell_type'] != 'code' or re.search(r'^#\|\s*(eval:\s*false|notest|slow)\b|\bnbdev\b', src, re.M): continue
+        if c['cell_type'] != 'code' or re.search(r'^#\|\s*(eval:\s*false|notest|slow)\b|^\s*(import|from)\s+nbdev\b|\bnbdev_export\(', src, re.M): continue
         res = shell.run_cell(src)
         if not res.success: raise SystemExit(f'{path.name}: cell {i} failed')
         n += 1

@@ -77,7 +77,12 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         means,distance = torch.from_numpy(self.means_), self._distance()
         # Set aside once: many small results between the large blocks would keep the memory of those from being used again.
         res,n = np.empty((len(X), len(means)), dtype=np.float64 if X.dtype==np.float64 else np.float32), self._rows(X)
-        for i,xs in enumerate(self._pieces(X)): res[i*n:(i+1)*n] = to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1))
+        for i,xs in enumerate(self._pieces(X)):
+            d = to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1))
+            if d.shape!=(len(xs), len(means)) or not np.isfinite(d).all():
+                raise ValueError(f'PixelSimilarity: the distance must give a finite number for each image and class, shape {[len(xs), len(means)]}, but gave shape {list(d.shape)}'
+                                 + (' with values that are not' if d.shape==(len(xs), len(means)) else ''))
+            res[i*n:(i+1)*n] = d
         return res
 
     def predict(self,
@@ -96,7 +101,7 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
 
     def _pieces(self, X):
         for i in range(0, len(X), n:=self._rows(X)):
-            xs = torch.from_numpy(np.require(X[i:i+n], requirements='CW'))
+            xs = torch.from_numpy(np.array(X[i:i+n], dtype=X.dtype.newbyteorder('='), order='C'))    # a copy, which a distance may use up
             yield xs if xs.dtype==torch.float64 else xs.float()
 
 def _flat(X):

@@ -8,7 +8,7 @@ __all__ = ['tour', 'start', 'main']
 # %% ../nbs/tools/cli.ipynb #60de6981
 from contextlib import contextmanager
 from pathlib import Path
-import argparse, json, os, platform, re, shutil, sys, time, uuid
+import argparse, json, os, platform, re, sys, tempfile, time, uuid
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt
 from safetensors.torch import save_file
@@ -33,10 +33,16 @@ def _new_folder(out, default):
     if os.path.lexists(out): raise FileExistsError(f'{out} is there already; give the name of a new folder')
     return out
 
+# %% ../nbs/tools/cli.ipynb #d0fa0333
+def _check_writable(folder):
+    "Raise the error that making a new folder will meet, before the work and not after it."
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f'.{folder.name}.part-'): pass
+
 # %% ../nbs/tools/cli.ipynb #a2b49b27
 class _Progress:
     "Prints the state of each epoch: on one line in a terminal, every tenth elsewhere."
-    def __init__(self, epochs): self.epochs,self.live = epochs,sys.stdout.isatty()
+    def __init__(self, epochs): self.epochs,self.live = epochs,sys.stdout is not None and sys.stdout.isatty()
     def __call__(self, row):
         last,start = row['epoch']+1==self.epochs, '\r' if self.live else ''
         if not (self.live or last or row['epoch']%10==0): return
@@ -110,6 +116,16 @@ def _save_results(folder, rows, weights, seed, epochs):
     versions = dict(dl_course=__version__, torch=torch.__version__, python=platform.python_version())
     (folder/'results.json').write_text(json.dumps(dict(seed=seed, epochs=epochs, results=rows, versions=versions), indent=1))
 
+def _write_folder(out, write, asked):
+    "Make a folder with what `write` writes, under the next free name if another program took this one, unless it was asked for."
+    while True:
+        try:
+            with atomic_folder(out) as folder: write(folder)
+            return out
+        except FileExistsError:
+            if asked: raise
+            out = _free(out)
+
 @contextmanager
 def _one_thread():
     "Calculate on one core: matrices as small as these gain nothing from more, and sums come out in the same order on every machine."
@@ -124,7 +140,8 @@ def tour(out=None, # the folder to make; by default dl_course_tour in the curren
          epochs:int=30, # passes through the training data, for each model
         )->pd.DataFrame: # a row for each of the three ways: model, accuracy (on the validation set), seconds, parameters
     "Tell the digit story on real data: look, measure a baseline, train two models, compare; raises `FileExistsError` when `out` is there."
-    out = _new_folder(out, 'dl_course_tour')
+    asked,out = out is not None,_new_folder(out, 'dl_course_tour')
+    _check_writable(out)
     print('1/4 Look at the data')
     x,y,valid_x,valid_y = _digits()
     print(f'    {len(x)} handwritten digits to learn from, {len(valid_x)} to measure on; each is a 3 or a 7, and 28 x 28 = {x.shape[1]} numbers')
@@ -141,12 +158,13 @@ def tour(out=None, # the folder to make; by default dl_course_tour in the curren
         rows.append(dict(model=name, accuracy=histories[name].batch_accuracy.iloc[-1], seconds=seconds, parameters=sum(p.numel() for p in params.values())))
         weights.update({f'{name}.{k}': v for k,v in params.items()})
     with torch.no_grad(): preds = model(valid_x)       # those of the network
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_folder(out) as folder, plt.rc_context({'image.cmap': 'Greys', 'axes.grid': True, 'grid.alpha': .3}):
-        _draw_digits(folder, x, y)
-        _draw_training(folder, histories, baseline)
-        _draw_errors(folder, valid_x, valid_y, preds)
+    def write(folder):
+        with plt.rc_context({'image.cmap': 'Greys', 'axes.grid': True, 'grid.alpha': .3}):
+            _draw_digits(folder, x, y)
+            _draw_training(folder, histories, baseline)
+            _draw_errors(folder, valid_x, valid_y, preds)
         _save_results(folder, rows, weights, seed, epochs)
+    out = _write_folder(out, write, asked)
     res = pd.DataFrame(rows)
     print(f'\nOn {len(valid_x)} digits that no model has learned from (seed {seed}):\n')
     print(res.to_string(index=False, formatters={'accuracy': '{:.4f}'.format, 'seconds': '{:.2f}'.format}))
@@ -188,7 +206,7 @@ def _write_new(path, text):
         part.write_text(text, encoding='utf-8')
         try: os.link(part, path)         # unlike a rename, it never replaces a file
         except FileExistsError: return False
-        except OSError: shutil.copyfile(part, path)   # a file system without links
+        except OSError: part.rename(path)   # a file system without links
     finally: part.unlink(missing_ok=True)
     return True
 
@@ -218,7 +236,7 @@ Begin with complete/foundations/00_tensor.ipynb. To open them:
 def _seed(text):
     "A seed that PyTorch takes, from the command line."
     n = int(text)
-    if not 0<=n<2**63: raise argparse.ArgumentTypeError(f'{text} is not a whole number from 0 to 2**63-1')
+    if not 0<=n<2**63-1: raise argparse.ArgumentTypeError(f'{text} is not a whole number from 0 to 2**63-2')      # the tour uses the next one, too
     return n
 
 def _count(text):
@@ -245,7 +263,7 @@ def _parser():
     return p
 
 def main(argv=None, # the words behind dl_course, by default those of the command line
-        )->int: # 0, or 1 after an error, 2 after a wrong command line, 130 after Ctrl-C
+        )->int: # 0, or 1 after an error, 2 after a wrong command line, 130 after Ctrl-C, 141 when the reader of the output went away
     "Run the command line."
     parser = _parser()
     args = parser.parse_args(argv)
@@ -260,6 +278,9 @@ def main(argv=None, # the words behind dl_course, by default those of the comman
     except KeyboardInterrupt:
         print('\nstopped', file=sys.stderr)
         return 130
+    except BrokenPipeError:       # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (OSError, ValueError, FloatingPointError) as e:
         print(f'dl_course {args.command}: {e}', file=sys.stderr)
         return 1

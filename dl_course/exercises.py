@@ -17,10 +17,10 @@ def _same(got, want, tol):
     if isinstance(got, torch.Tensor) and got.ndim==0 and isinstance(want, bool): got = got.item()
     if isinstance(want, bool) or isinstance(got, bool): return isinstance(want, bool) and isinstance(got, (bool, np.bool_)) and bool(got)==want
     if isinstance(want, (int, float, complex, list, tuple, np.ndarray, np.number, torch.Tensor)):
-        try: got, want = (torch.as_tensor(o, dtype=torch.float64) for o in (got, want))
-        except (TypeError, ValueError, RuntimeError): return False
+        try: got, want = (torch.as_tensor(o, dtype=torch.complex128) for o in (got, want))
+        except (TypeError, ValueError, RuntimeError, OverflowError): return False
         return got.shape==want.shape and torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True)
-    return type(got)==type(want) and got==want
+    return type(got)==type(want) and bool(got==want)
 
 # %% ../nbs/tools/exercises.ipynb #a34edbe4
 def _show(o):
@@ -31,6 +31,10 @@ def _show(o):
     s = getattr(o, '__name__', None) or repr(o)
     return s if len(s)<=80 else s[:77] + '...'
 
+def _copy(o):
+    "A copy of an argument, so that an answer cannot spoil it."
+    return o.detach().clone().requires_grad_(o.requires_grad) if isinstance(o, torch.Tensor) else copy.deepcopy(o)
+
 def exercise(*cases, # tuples (argument, ..., expected result)
              tol:float=1e-4, # the largest difference, relative and absolute, at which two numbers are still the same
             ): # a decorator that checks the function below it, and puts 'to do', 'wrong' or 'right' in its exercise attribute
@@ -40,7 +44,7 @@ def exercise(*cases, # tuples (argument, ..., expected result)
         f.exercise = 'right'
         for *args,want in cases:
             call = f'{f.__name__}({", ".join(map(_show, args))})'
-            try: got = f(*copy.deepcopy(args))
+            try: got = f(*map(_copy, args))
             except Exception as e:
                 f.exercise = 'wrong'
                 print(f'wrong: {call} stopped with {type(e).__name__}: {e}')
@@ -49,7 +53,9 @@ def exercise(*cases, # tuples (argument, ..., expected result)
                 f.exercise = 'to do'
                 print(f'to do: {f.__name__}. Put your answer in place of the ... and run the cell again.')
                 break
-            if not _same(got, want, tol):
+            try: right = _same(got, want, tol)
+            except Exception: right = False      # an answer of a kind that cannot be compared
+            if not right:
                 f.exercise = 'wrong'
                 print(f'wrong: {call} gave {_show(got)}, and should give {_show(want)}')
                 break

@@ -52,8 +52,9 @@ def plot_function(f, # function from a tensor of x values to a tensor of y value
     if tx is not None and ty is None and title is None: tx,title = None,tx
     x = torch.linspace(min, max, steps=100)
     y = torch.as_tensor(f(x)).detach()
+    if y.ndim and y.shape!=x.shape: raise ValueError(f'plot_function: f must give one y for each x, shape {list(x.shape)}, but gave {list(y.shape)}')
     _,ax = plt.subplots(figsize=figsize)
-    ax.plot(x, y.expand(x.shape) if y.ndim==0 else y, color=color)
+    ax.plot(x, y.expand(x.shape), color=color)
     if tx is not None: ax.set_xlabel(tx)
     if ty is not None: ax.set_ylabel(ty)
     if title is not None: ax.set_title(title)
@@ -97,7 +98,7 @@ def rmse(preds:Tensor, # predictions, float, any shape
 # %% ../nbs/foundations/03_sgd.ipynb #53791481
 def _check_lr(name, lr):
     "Check that a learning rate is a positive number."
-    if not (isinstance(lr, (int, float, np.number)) and not isinstance(lr, bool) and math.isfinite(lr) and lr>0):
+    if not (isinstance(lr, (int, float, np.integer, np.floating)) and not isinstance(lr, bool) and math.isfinite(lr) and lr>0):
         raise ValueError(f'{name}: the learning rate must be a positive number, such as 0.1, not {lr!r}')
 
 def _check_loss(name, loss, where, lr, steps):
@@ -178,6 +179,7 @@ def batch_accuracy(preds:Tensor, # predictions before the sigmoid, any shape
                   )->Tensor: # share of right predictions, rank 0
     "Share of predictions on the right side of one half after the sigmoid; raises `ValueError` for other shapes or targets."
     _check_binary('batch_accuracy', preds, targs)
+    if preds.isnan().any(): return preds.new_tensor(float('nan'))      # nan is no answer, and so neither right nor wrong
     return ((sigmoid(preds)>.5)==(targs==1)).float().mean()
 
 # %% ../nbs/foundations/03_sgd.ipynb #c0e48935
@@ -214,6 +216,12 @@ def _check_params(params):
         raise ValueError('params must be tensors that were made with requires_grad, such as those of init_params, and not results of a calculation with them')
     return params
 
+def _check_batch(name, xb, yb, where):
+    "Check that a batch holds numbers only, when its loss is not one."
+    for what,o in (('inputs',xb), ('targets',yb)):
+        if isinstance(o, Tensor) and not o.isfinite().all():
+            raise FloatingPointError(f'{name}: the loss is not a number at {where}: the {what} of that batch hold nan or infinite values; mend or leave out those items')
+
 def train_epoch(model, # function from a batch of inputs to predictions
                 params, # list of the model's parameters, tensors with requires_grad; they are changed
                 dl, # batches (inputs, targets): MiniBatches, a list of pairs, or any data loader
@@ -224,20 +232,24 @@ def train_epoch(model, # function from a batch of inputs to predictions
     "Take one step for each batch; raises `FloatingPointError` naming the batch when the loss is nan or infinite."
     _check_lr('train_epoch', lr)
     params = _check_params(params)
-    where = 'batch' if epoch is None else f'epoch {epoch}, batch'
     total,n = 0.,0
+    for p in params: p.grad = None       # what an earlier cell may have left there
     for i,(xb,yb) in enumerate(dl):
+        where = f'batch {i}' if epoch is None else f'epoch {epoch}, batch {i}'
         loss = loss_func(model(xb), yb)
+        if not isinstance(loss, Tensor) or loss.ndim: raise ValueError('train_epoch: the loss must be one number, a tensor of rank 0; take the mean of the errors')
         value = loss.item()
-        _check_loss('train_epoch', value, f'{where} {i}', lr, None if epoch is None and i==0 else (epoch or 0) + i)
+        if not math.isfinite(value): _check_batch('train_epoch', xb, yb, where)
+        _check_loss('train_epoch', value, where, lr, None if epoch is None and i==0 else (epoch or 0) + i)
         loss.backward()
+        if all(p.grad is None for p in params): raise ValueError('train_epoch: the loss does not depend on params; give the parameters that the model calculates with')
         with torch.no_grad():
             for p in params:
                 if p.grad is None: continue
                 p -= lr*p.grad
                 p.grad = None
         total,n = total + value*len(xb), n + len(xb)
-    if not n: raise ValueError('train_epoch: the data loader gave no batches' + (' in this epoch; a generator can be used only once, so make it a list' if epoch else ''))
+    if not n: raise ValueError('train_epoch: the data loader gave no batches')
     return total/n
 
 # %% ../nbs/foundations/03_sgd.ipynb #1b22aa65
@@ -252,7 +264,7 @@ def validate_epoch(model, # function from a batch of inputs to predictions
     for xb,yb in dl:
         preds = model(xb)
         totals,n = [t + float(m(preds, yb))*len(xb) for t,m in zip(totals, metrics)], n + len(xb)
-    if not n: raise ValueError('validate_epoch: the data loader gave no batches; a generator can be used only once, so make it a list')
+    if not n: raise ValueError('validate_epoch: the data loader gave no batches')
     return totals[0]/n if len(metrics)==1 else [t/n for t in totals]
 
 # %% ../nbs/foundations/03_sgd.ipynb #b0bc54a1
@@ -268,6 +280,8 @@ def fit(model, # function from a batch of inputs to predictions
        )->pd.DataFrame: # a row for each epoch: epoch, train_loss, valid_loss, and the metric under its own name
     "Train for some epochs and validate after each; raises `FloatingPointError` naming epoch and batch when a loss is nan or infinite."
     if not isinstance(epochs, int) or epochs<1: raise ValueError(f'fit: epochs must be a whole number, at least 1, not {epochs!r}')
+    for name,dl in (('train_dl',train_dl), ('valid_dl',valid_dl)):
+        if iter(dl) is dl: raise ValueError(f'fit: {name} runs out after one pass; use list({name})')
     params,rows = _check_params(params),[]
     for epoch in range(epochs):
         train_loss = train_epoch(model, params, train_dl, lr, loss_func, epoch)

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import math
 import numpy as np, pandas as pd, torch
 from torch import Tensor
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 import matplotlib, matplotlib.pyplot as plt
 
 # %% ../nbs/foundations/00_tensor.ipynb #514d6465
 def _tints(df, cmap):
     "For each cell of a table, the style that tints it by its value, with black or white text, whichever stands out."
     v = df.to_numpy(dtype=float)
-    rgb = plt.get_cmap(cmap)((v - v.min())/((v.max() - v.min()) or 1))[...,:3]
+    known = v[np.isfinite(v)] if np.isfinite(v).any() else np.zeros(1)
+    v = np.nan_to_num(v, nan=known.min(), posinf=known.max(), neginf=known.min())
+    rgb = plt.get_cmap(cmap)((v - known.min())/((known.max() - known.min()) or 1))[...,:3]
     linear = np.where(rgb<=.04045, rgb/12.92, ((rgb+.055)/1.055)**2.4)
     light = linear@[.2126,.7152,.0722] > .179        # luminance as the eye sees it (source: WCAG 2, "relative luminance")
     css = [[f'background-color:{matplotlib.colors.to_hex(c)};color:{"#000" if dark else "#fff"}' for c,dark in zip(*row)] for row in zip(rgb, light)]
@@ -38,16 +40,21 @@ def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]; or any
     return style if not t.is_floating_point() else style.format(precision=digits)
 
 # %% ../nbs/foundations/00_tensor.ipynb #c8db96b4
-_no_torch = {np.dtype(o):np.int64 for o in (np.uint16, np.uint32, np.uint64)}   # whole numbers that torch can hardly calculate with
+# Types that torch doesn't have, or can hardly calculate with, and what to use for them.
+_no_torch = {np.dtype(np.uint16): np.int64, np.dtype(np.uint32): np.int64, np.dtype(np.uint64): np.int64,
+             np.dtype(np.longdouble): np.float64, np.dtype(np.clongdouble): np.complex128}
 
 def _array(x):
     "`x` as an array of numbers."
     if isinstance(x, (pd.DataFrame, pd.Series)): x = x.to_numpy()
+    if isinstance(x, Image.Image) and x.mode in ('P','PA'): x = x.convert('RGB' if x.mode=='P' else 'RGBA')   # colours, not their numbers in the palette
     a = np.asarray(x)
     if a.dtype==object and a.size and a.ndim and all(isinstance(o, (bool, int, float, np.number, np.bool_)) for o in a.flat):
         a = a.astype(np.float64)    # a table with columns of several types
     if a.dtype.kind not in 'biufc': raise TypeError('not numbers')
-    return a.astype(_no_torch.get(a.dtype, a.dtype.newbyteorder('=')))
+    if a.dtype.kind=='u' and a.itemsize==8 and a.size and a.max()>np.iinfo(np.int64).max: raise OverflowError('a number is larger than 2**63-1, the largest of int64')
+    a = a.astype(a.dtype.newbyteorder('='))       # as this processor keeps its numbers
+    return a.astype(_no_torch.get(a.dtype, a.dtype))
 
 def _is_many(x):
     "Whether `x` is a list, range, generator or the like, rather than one thing that NumPy knows."
@@ -75,6 +82,7 @@ def tensor(x, # PIL image, array, (nested) list of numbers or tensors, pandas ta
     if isinstance(x, Tensor): res = x.detach().clone()
     else:
         try: a = _array(_plain(x) if isinstance(x, list) and any(isinstance(o, Tensor) or _is_many(o) for o in x) else x)
+        except OverflowError as e: raise ValueError(f'tensor: cannot make a tensor from this {kind}: {e}') from None
         except (TypeError, ValueError) as e:
             why = 'its rows have different lengths' if 'inhomogeneous' in str(e) else 'it holds something other than numbers'
             raise type(e)(f'tensor: cannot make a tensor from this {kind}: {why}; give numbers only, in rows of one length') from None
@@ -101,8 +109,8 @@ def _bytes(n):
 def _describe(t):
     "The facts about one tensor."
     t = t if isinstance(t, Tensor) else tensor(t)
-    known = t.numel()>0 and not t.is_complex() and t.device.type!='meta'
-    val = (lambda v: round(v, 4)) if t.is_floating_point() else (lambda v: v)
+    known = t.numel()>0 and not t.is_complex() and t.device.type!='meta' and t.layout==torch.strided
+    val = (lambda v: float(f'{v:.4g}')) if t.is_floating_point() else (lambda v: v)
     return dict(rank=t.ndim, shape=list(t.shape), dtype=str(t.dtype).removeprefix('torch.'), device=str(t.device),
                 min=val(t.min().item()) if known else None, max=val(t.max().item()) if known else None,
                 memory=_bytes(t.numel()*t.element_size()))
@@ -124,19 +132,22 @@ def _name(o, i):
 
 def _pixels(im, mode, name):
     "The pixels of a PIL image as a uint8 array, [h, w] or [h, w, c]."
-    if mode is None and im.mode.startswith(('I','F')):
-        raise ValueError(f'stack_images: {name} has pixels of type {im.mode!r}, which are not 8-bit; give a mode to convert to, such as mode="L"')
+    if im.mode.startswith(('I','F')) and mode!=im.mode:      # a conversion would cut off everything above 255
+        raise ValueError(f'stack_images: {name} has pixels of type {im.mode!r}, which are not 8-bit; scale its numbers yourself, such as tensor(im).float()/65535')
     want = mode or _modes.get(im.mode, im.mode)
     return np.asarray(im if im.mode==want else im.convert(want))
 
 def _read(file, mode):
     "The pixels of an image file, or an error that names the file."
     try:
-        with Image.open(file) as im: return _pixels(im, mode, file)
+        with Image.open(file) as im:
+            im.load()
+            im = ImageOps.exif_transpose(im)       # a camera held upright says so in the file
     except FileNotFoundError: raise FileNotFoundError(f'stack_images: there is no file {file}') from None
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         why = 'the file is empty' if Path(file).is_file() and not Path(file).stat().st_size else e
         raise ValueError(f'stack_images: {file} cannot be read as an image ({why}); remove it or replace it') from e
+    return _pixels(im, mode, file)
 
 def _as_array(o, i, mode):
     "The `i`-th image, whatever it is, as an array."
@@ -159,6 +170,8 @@ def stack_images(images, # file names, PIL images, or arrays or tensors, all of 
     if isinstance(images, (str, Path)):
         if not Path(images).exists(): raise FileNotFoundError(f'stack_images: there is no file or folder {images}')
         images = _files(images) if Path(images).is_dir() else [images]
+    if not _is_many(images) and not isinstance(images, (Tensor, np.ndarray)):
+        raise TypeError(f'stack_images: give a list of images, or a folder, not a single {type(images).__name__}; for one image, put it in a list')
     images = list(images)
     if not images: raise ValueError('stack_images: the list of images is empty; give at least one')
     first = _as_array(images[0], 0, mode)

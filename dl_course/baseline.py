@@ -62,7 +62,8 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self._distance()
         self.classes_,index = np.unique(y, return_inverse=True)
-        if len(self.classes_)<2: raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
+        if len(self.classes_)<2:
+            raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
         sums,index = torch.zeros(len(self.classes_), X.shape[1], dtype=torch.float64), torch.from_numpy(index)
         for xs,i in zip(self._pieces(X), index.split(self._rows(X))): sums.index_add_(0, i, xs.double())
         self.means_ = to_np(sums/torch.bincount(index)[:,None])
@@ -80,8 +81,8 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         for i,xs in enumerate(self._pieces(X)):
             d = to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1))
             if d.shape!=(len(xs), len(means)) or not np.isfinite(d).all():
-                raise ValueError(f'PixelSimilarity: the distance must give a finite number for each image and class, shape {[len(xs), len(means)]}, but gave shape {list(d.shape)}'
-                                 + (' with values that are not' if d.shape==(len(xs), len(means)) else ''))
+                gave = 'nan or infinite values' if d.shape==(len(xs), len(means)) else f'shape {list(d.shape)}'
+                raise ValueError(f'PixelSimilarity: the distance must give a finite number for each image and class, shape {[len(xs), len(means)]}, but gave {gave}')
             res[i*n:(i+1)*n] = d
         return res
 

@@ -69,7 +69,8 @@ def _same_shape(name, preds, targs):
     if not preds.is_floating_point(): raise TypeError(f'{name}: predictions must be floats, not {preds.dtype}; use .float()')
     if preds.shape!=targs.shape:
         hint = '; targets[:,None] would make a column of them' if preds.shape==(*targs.shape, 1) else ''
-        raise ValueError(f'{name}: predictions have shape {list(preds.shape)} and targets {list(targs.shape)}; they must be the same, one target for each prediction{hint}')
+        raise ValueError(f'{name}: predictions have shape {list(preds.shape)} and targets {list(targs.shape)}; '
+                         f'they must be the same, one target for each prediction{hint}')
     if not preds.numel(): raise ValueError(f'{name}: there are no predictions, so there is no mean')
 
 def mse(preds:Tensor, # predictions, float, any shape
@@ -101,12 +102,17 @@ def _check_lr(name, lr):
     if not (isinstance(lr, (int, float, np.integer, np.floating)) and not isinstance(lr, bool) and math.isfinite(lr) and lr>0):
         raise ValueError(f'{name}: the learning rate must be a positive number, such as 0.1, not {lr!r}')
 
+def _check_rank(name, loss):
+    "Check that a loss is a single number."
+    if not isinstance(loss, Tensor) or loss.ndim: raise ValueError(f'{name}: the loss must be one number, a tensor of rank 0; take the mean of the errors')
+
 def _check_loss(name, loss, where, lr, steps):
     "Stop with the likely reason when a loss is nan or infinite after a number of steps (None if unknown)."
     if math.isfinite(loss): return
     data = 'look for nan or very large numbers in the data, or in the parameters it starts with; describe(...) shows their range'
     rate = f'the learning rate {lr:g} is too large, so that each step overshoots by more than the one before; try {lr/10:g}'
-    why = f'no step has been taken yet, so {data}' if steps==0 else f'most likely {rate}' if steps else f'if no step has been taken yet, {data}; otherwise most likely {rate}'
+    if steps is None: why = f'if no step has been taken yet, {data}; otherwise most likely {rate}'
+    else: why = f'most likely {rate}' if steps else f'no step has been taken yet, so {data}'
     raise FloatingPointError(f'{name}: the loss became {loss} at {where}: {why}')
 
 def gradient_descent(loss_func, # function from the parameters, a tensor of rank 1, to the loss, a tensor of rank 0
@@ -115,7 +121,7 @@ def gradient_descent(loss_func, # function from the parameters, a tensor of rank
                      n_steps:int=20, # number of steps
                      zero_grad:bool=True, # whether to throw away each gradient after its step; False shows what happens when one forgets
                      names=None, # a name for each parameter, by default a, b, c ...
-                    )->pd.DataFrame: # n_steps+1 rows: step, each parameter before that step, its gradient (grad_a ...), loss, lr (nan in the last row: no step follows)
+                    )->pd.DataFrame: # n_steps+1 rows: step, parameters before that step, gradients (grad_a ...), loss, lr (nan in the last row)
     "Minimise a loss by gradient descent and return the whole history; raises `FloatingPointError` naming the step when the loss is nan or infinite."
     p = tensor(params, dtype=torch.float32)
     if p.ndim!=1 or not len(p): raise ValueError(f'gradient_descent: params must be of rank 1, with at least one number, but have shape {list(p.shape)}')
@@ -128,12 +134,13 @@ def gradient_descent(loss_func, # function from the parameters, a tensor of rank
         step_lr = lr(step) if callable(lr) else lr
         if step<n_steps: _check_lr('gradient_descent', step_lr)
         loss = loss_func(p)
-        if not isinstance(loss, Tensor) or loss.ndim: raise ValueError('gradient_descent: the loss must be one number, a tensor of rank 0; take the mean of the errors')
-        if not loss.requires_grad: raise ValueError('gradient_descent: the loss does not depend on the parameters; calculate it from the argument of loss_func, with tensor operations')
+        _check_rank('gradient_descent', loss)
+        if not loss.requires_grad: raise ValueError('gradient_descent: the loss does not depend on the parameters; calculate it from them with tensor operations')
         _check_loss('gradient_descent', loss.item(), f'step {step}', rows[-1][-1] if rows else step_lr, step)
         loss.backward()
         if not p.grad.isfinite().all():
-            raise FloatingPointError(f'gradient_descent: the gradient became {p.grad.tolist()} at step {step}, though the loss is {loss.item():g}: is there a root or a logarithm at 0?')
+            raise FloatingPointError(f'gradient_descent: the gradient became {p.grad.tolist()} at step {step}, though the loss is {loss.item():g}: '
+                                     'is there a root or a logarithm at 0?')
         rows.append([step, *p.tolist(), *p.grad.tolist(), loss.item(), step_lr if step<n_steps else float('nan')])
         if step<n_steps:
             with torch.no_grad(): p -= step_lr*p.grad
@@ -163,7 +170,8 @@ def _check_binary(name, preds, targs):
     "Check predictions and targets of a two-class problem."
     _same_shape(name, preds, targs)
     if not ((targs==0)|(targs==1)).all():
-        raise ValueError(f'{name}: targets must be 0 or 1, but go from {targs.min().item():g} to {targs.max().item():g}; such as (labels==3).float() for "is it a 3?"')
+        raise ValueError(f'{name}: targets must be 0 or 1, but go from {targs.min().item():g} to {targs.max().item():g}; '
+                         '(labels==3).float() makes such targets, for "is it a 3?"')
 
 def mnist_loss(preds:Tensor, # predictions before the sigmoid, any shape
                targs:Tensor, # 1 for the class to be recognised, 0 for the other, of the same shape
@@ -193,7 +201,8 @@ class MiniBatches:
                  seed:int=None, # for the same sequence of orders every time; by default PyTorch's random state is used
                 ):
         for what,o in (('inputs',x), ('targets',y)):
-            if not isinstance(o, Tensor) or not o.ndim: raise TypeError(f'MiniBatches: {what} must be a tensor with one row for each item, not {type(o).__name__}; tensor(...) makes one')
+            if not isinstance(o, Tensor) or not o.ndim:
+                raise TypeError(f'MiniBatches: {what} must be a tensor with one row for each item, not {type(o).__name__}; tensor(...) makes one')
         if len(x)!=len(y): raise ValueError(f'MiniBatches: {len(x)} inputs but {len(y)} targets; there must be one target for each input')
         if not len(x): raise ValueError('MiniBatches: there are no items to make batches of')
         if not isinstance(batch_size, int) or batch_size<1: raise ValueError(f'MiniBatches: batch_size must be a whole number from 1 up, not {batch_size!r}')
@@ -220,7 +229,8 @@ def _check_batch(name, xb, yb, where):
     "Check that a batch holds numbers only, when its loss is not one."
     for what,o in (('inputs',xb), ('targets',yb)):
         if isinstance(o, Tensor) and not o.isfinite().all():
-            raise FloatingPointError(f'{name}: the loss is not a number at {where}: the {what} of that batch hold nan or infinite values; mend or leave out those items')
+            raise FloatingPointError(f'{name}: the loss is not a number at {where}: the {what} of that batch hold nan or infinite values; '
+                                     'mend or leave out those items')
 
 def train_epoch(model, # function from a batch of inputs to predictions
                 params, # list of the model's parameters, tensors with requires_grad; they are changed
@@ -237,12 +247,13 @@ def train_epoch(model, # function from a batch of inputs to predictions
     for i,(xb,yb) in enumerate(dl):
         where = f'batch {i}' if epoch is None else f'epoch {epoch}, batch {i}'
         loss = loss_func(model(xb), yb)
-        if not isinstance(loss, Tensor) or loss.ndim: raise ValueError('train_epoch: the loss must be one number, a tensor of rank 0; take the mean of the errors')
+        _check_rank('train_epoch', loss)
         value = loss.item()
         if not math.isfinite(value): _check_batch('train_epoch', xb, yb, where)
         _check_loss('train_epoch', value, where, lr, None if epoch is None and i==0 else (epoch or 0) + i)
         loss.backward()
-        if all(p.grad is None for p in params): raise ValueError('train_epoch: the loss does not depend on params; give the parameters that the model calculates with')
+        if all(p.grad is None for p in params):
+            raise ValueError('train_epoch: the loss does not depend on params; give the parameters that the model calculates with')
         with torch.no_grad():
             for p in params:
                 if p.grad is None: continue

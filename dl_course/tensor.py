@@ -52,7 +52,8 @@ def _array(x):
     if a.dtype==object and a.size and a.ndim and all(isinstance(o, (bool, int, float, np.number, np.bool_)) for o in a.flat):
         a = a.astype(np.float64)    # a table with columns of several types
     if a.dtype.kind not in 'biufc': raise TypeError('not numbers')
-    if a.dtype.kind=='u' and a.itemsize==8 and a.size and a.max()>np.iinfo(np.int64).max: raise OverflowError('a number is larger than 2**63-1, the largest of int64')
+    if a.dtype.kind=='u' and a.size and a.max()>np.iinfo(np.int64).max:
+        raise OverflowError('a number is larger than 2**63-1, the largest of int64')
     a = a.astype(a.dtype.newbyteorder('='))       # as this processor keeps its numbers
     return a.astype(_no_torch.get(a.dtype, a.dtype))
 
@@ -165,7 +166,7 @@ def _files(folder):
 def stack_images(images, # file names, PIL images, or arrays or tensors, all of one size; or a folder, whose files are taken in order of their names
                  scale:bool=True, # whether to turn whole numbers 0-255 into float32 0-1
                  mode:str=None, # kind of image to convert files and PIL images to, such as 'L' (grey) or 'RGB'; by default grey stays grey and colour colour
-                )->Tensor: # [n, h, w], or for colour files and PIL images [n, c, h, w]; arrays and tensors keep their axes; float32 between 0 and 1, or uint8 without scale
+                )->Tensor: # [n, h, w], or for colour files and PIL images [n, c, h, w]; arrays and tensors keep their axes; float32 0-1, or uint8 without scale
     "Stack images of one size into one tensor; raises `ValueError` naming the image that is missing, broken or different from the first."
     if isinstance(images, (str, Path)):
         if not Path(images).exists(): raise FileNotFoundError(f'stack_images: there is no file or folder {images}')

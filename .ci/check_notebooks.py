@@ -11,7 +11,8 @@ MAX = 400_000
 PATHS = re.compile(r'(?<![\w.:/])/(?:work|root|home|Users|opt|mnt|venv)/[\w.~-]+|[A-Z]:\\Users\\|site-packages/')
 TEMP = re.compile(r'(?<![\w.:/])/(?:private/)?(?:tmp|var/folders)/[\w.-]+')
 IMAGES = ('image/png', 'image/jpeg', 'image/svg+xml', 'image/gif')
-NO_VALUE = re.compile(r'test_\w+|assert_\w+|nbdev_export|show|close|set_\w+|manual_seed|seed|append|add|update|extend|clear|sort|backward|zero_grad|step|simplefilter|filterwarnings')
+NO_VALUE = re.compile(r'test_\w+|assert_\w+|nbdev_export|show|close|set_\w+|manual_seed|seed|append|add|update|extend|clear|sort|'
+                      r'backward|zero_grad|step|simplefilter|filterwarnings')
 
 
 def text(x): return ''.join(x) if isinstance(x, list) else x or ''
@@ -49,7 +50,8 @@ def check(path):
     if not re.match(r'(---\n.*?\n---\s*)?#\s+\S.*\n\s*\n?> *\S', first, re.S): bad.append('cell 1 is not `# Title` and `> one sentence`')
     count = 0
     code = [c for c in cells if c['cell_type'] == 'code' and text(c['source']).strip()]
-    if code and not any(c.get('outputs') for c in code) and any(value(text(c['source'])) for c in code): bad.append('was never run: no cell has an output')
+    if code and not any(c.get('outputs') for c in code) and any(value(text(c['source'])) for c in code):
+        bad.append('was never run: no cell has an output')
     for i, c in enumerate(cells, 1):
         src = text(c['source'])
         say = lambda what: bad.append(f'cell {i}: {what}')

@@ -1,7 +1,7 @@
 "Do the checks notice what they are for? Small good and bad examples: `python .ci/test_ci.py`."
 from configparser import ConfigParser
 from pathlib import Path
-import atexit, json, shutil, subprocess, sys, tempfile, zipfile
+import atexit, json, os, shutil, subprocess, sys, tempfile, zipfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
@@ -158,14 +158,33 @@ wheel('entry point', **{'dl_course-0.1.0.dist-info/entry_points.txt': ''})
 
 def tour(data, part=''):
     d = Path(tempfile.mkdtemp(dir=tmp))
-    if data is not None: (d/'results.json').write_text(json.dumps(data))
+    if data is not None: (d/'results.json').write_text(json.dumps(dict(seed=42, results=data)))
     try: checks.tour_results(d); got = []
     except checks.Fail as e: got = [e]
     expect(got, part)
 
 tour([dict(model=m, accuracy=.9) for m in 'abc'])
 tour([dict(model=m, accuracy=.9) for m in 'ab'], 'of 2 models')
-tour(None, 'no .json')
+tour(None, 'results.json')
+tour([dict(model='a')], 'KeyError')
+
+
+# --- a name that only the notebook has, and an import left over
+def names(src, part=''):
+    f = tmp/'mod.py'
+    f.write_text(src)
+    out = subprocess.run([sys.executable, '-m', 'pyflakes', f.name], cwd=tmp, capture_output=True, text=True)
+    expect(checks.names_out_of_place(out.stdout + out.stderr, tmp), part)
+
+N = 'from torch import tensor\n__all__ = ["f"]\ndef f(): return tensor([1])\n'
+names(N)
+names(N.replace('from torch import tensor\n', ''), "undefined name 'tensor'")
+names(N.replace('"f"', '"f", "g"'), "undefined name 'g'")
+names(N.replace('import tensor', 'import tensor, nn'), "'torch.nn' imported but unused")
+names('import fastcore.xtras # adds `ls` to Path\n' + N)
+names(N.replace('return tensor', 'x = 1; return tensor'))
+names(N + 'def (:\n', 'def (:')
+names('import fastcore.xtras # adds `ls` to Path\n' + N.replace('tensor([1])', 'nn.Linear(1, 1)'), "undefined name 'nn'")
 
 
 # --- the layers: a module that imports upwards, and one that is not in the list
@@ -175,7 +194,8 @@ def layers(files, holds):
     (d/'dl_course').mkdir()
     for k, v in {'__init__': '', **files}.items(): (d/'dl_course'/f'{k}.py').write_text(v)
     conf = Path(__file__).parent.parent/'.importlinter'
-    p = subprocess.run(['lint-imports', '--no-cache', '--config', str(conf)], cwd=d, env={**__import__('os').environ, 'PYTHONPATH': str(d)}, capture_output=True, text=True)
+    p = subprocess.run(['lint-imports', '--no-cache', '--config', str(conf)], cwd=d, env={**os.environ, 'PYTHONPATH': str(d)},
+                       capture_output=True, text=True)
     if (p.returncode == 0) == holds: good += 1
     else:
         bad += 1

@@ -26,6 +26,7 @@ def _pair(a, b, dim, name):
         raise ValueError(f'{name}: dim={dim} names the axes of the pixels, but the images have shape {list(shape)}; for flat images use dim=-1')
     return a,b
 
+# %% ../nbs/foundations/02_baseline.ipynb #2e1f1b10
 def l1_distance(a, # images: tensor or array [..., h, w]
                 b, # images of a shape that broadcasts with that of a
                 dim=(-2,-1), # the axis or axes that hold the pixels

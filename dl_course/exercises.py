@@ -35,6 +35,7 @@ def _copy(o):
     "A copy of an argument, so that an answer cannot spoil it."
     return o.detach().clone().requires_grad_(o.requires_grad) if isinstance(o, torch.Tensor) else copy.deepcopy(o)
 
+# %% ../nbs/tools/exercises.ipynb #5f40ba27
 def exercise(*cases, # tuples (argument, ..., expected result)
              tol:float=1e-4, # the largest difference, relative and absolute, at which two numbers are still the same
             ): # a decorator that checks the function below it, and puts 'to do', 'wrong' or 'right' in its exercise attribute

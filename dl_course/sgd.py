@@ -73,6 +73,7 @@ def _same_shape(name, preds, targs):
                          f'they must be the same, one target for each prediction{hint}')
     if not preds.numel(): raise ValueError(f'{name}: there are no predictions, so there is no mean')
 
+# %% ../nbs/foundations/03_sgd.ipynb #b82b93e3
 def mse(preds:Tensor, # predictions, float, any shape
         targs:Tensor, # targets of the same shape
        )->Tensor: # a single number, rank 0, in the square of the targets' unit
@@ -173,6 +174,7 @@ def _check_binary(name, preds, targs):
         raise ValueError(f'{name}: targets must be 0 or 1, but go from {targs.min().item():g} to {targs.max().item():g}; '
                          '(labels==3).float() makes such targets, for "is it a 3?"')
 
+# %% ../nbs/foundations/03_sgd.ipynb #7bca3538
 def mnist_loss(preds:Tensor, # predictions before the sigmoid, any shape
                targs:Tensor, # 1 for the class to be recognised, 0 for the other, of the same shape
               )->Tensor: # a single number between 0 and 1, rank 0

@@ -23,33 +23,39 @@ from fastcore.imports import IN_NOTEBOOK
 from .tensor import stack_images
 
 # %% ../nbs/foundations/01_datasets.ipynb #84a249fd
-def _content(file):
-    "The bytes of a file, decompressed if its name ends in .gz."
-    data = file.read_bytes()
-    if not file.name.endswith('.gz'): return data
-    try: return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as e:
-        raise ValueError(f'{file} is damaged: it cannot be decompressed ({e})') from None
+_MAX_VALUES = 2**30 # a small compressed file can claim to hold more than fits into memory
+
+@contextmanager
+def _opened(file):
+    "A file for reading, decompressed if its name ends in .gz."
+    with file.open('rb') as f:
+        try: yield gzip.GzipFile(fileobj=f) if file.name.endswith('.gz') else f
+        except (EOFError, gzip.BadGzipFile, zlib.error) as e:
+            raise ValueError(f'{file} is damaged: it cannot be decompressed ({e})') from None
 
 def read_idx(file, # path of an IDX file of bytes, plain or compressed (.gz)
              sha256:str=None, # what the SHA-256 checksum of its decompressed content must be; not checked if None
             )->np.ndarray: # uint8, of the shape that the file's header says
     "Read the numbers in an IDX file, the format of the MNIST files; raises `ValueError` naming the file unless all of it is as it should be."
     file = Path(file) if isinstance(file, str) else file
-    data = _content(file)
-    found = hashlib.sha256(data).hexdigest()
+    with _opened(file) as f:
+        magic = f.read(4)
+        if len(magic)<4 or magic[:3]!=b'\0\0\x08':
+            raise ValueError(f'{file} is not an IDX file of bytes: it begins with {magic.hex() or "nothing"}, '
+                             'expected 000008 and the number of axes')
+        n_axes = magic[3]
+        lengths = f.read(4*n_axes)
+        if len(lengths)<4*n_axes: raise ValueError(f'{file} is damaged: its header announces {n_axes} axes, but only {len(lengths)} bytes follow')
+        shape = struct.unpack(f'>{n_axes}I', lengths)
+        size = math.prod(shape)
+        if size>_MAX_VALUES: raise ValueError(f'{file}: its header announces {size} values, and more than {_MAX_VALUES} are not read')
+        data = f.read(size+1)
+    if len(data)!=size:
+        raise ValueError(f'{file} is damaged: its header announces {size} values, but {"more" if len(data)>size else len(data)} bytes follow it')
+    found = hashlib.sha256(magic + lengths + data).hexdigest()
     if sha256 and found!=sha256:
         raise ValueError(f'{file} is not the file it should be: the SHA-256 of its content is {found[:16]}..., expected {sha256[:16]}...')
-    if len(data)<4 or data[:3]!=b'\0\0\x08':
-        raise ValueError(f'{file} is not an IDX file of bytes: it begins with {data[:4].hex() or "nothing"}, '
-                         'expected 000008 and the number of axes')
-    n_axes = data[3]
-    start = 4 + 4*n_axes
-    if len(data)<start: raise ValueError(f'{file} is damaged: its header announces {n_axes} axes, but only {len(data)-4} bytes follow')
-    shape = struct.unpack(f'>{n_axes}I', data[4:start])
-    size = math.prod(shape)
-    if len(data)-start!=size: raise ValueError(f'{file} is damaged: its header announces {size} values, but {len(data)-start} bytes follow it')
-    try: return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape).copy()
+    try: return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
     except ValueError as e: raise ValueError(f'{file} is damaged: its header announces the shape {shape} ({e})') from None
 
 
@@ -101,12 +107,15 @@ def atomic_folder(path, # the folder to make, in a folder that is there
                  )->Iterator[Path]: # in the with block: the temporary folder to write into
     "A folder that is there whole, when the `with` block has ended well, or not at all; raises `FileExistsError` if the name is taken."
     path = Path(path)
-    if os.path.lexists(path) and not replace: raise FileExistsError(f'atomic_folder: {path} is there already; choose another name')
+    def check_name():
+        if os.path.lexists(path) and not replace: raise FileExistsError(f'atomic_folder: {path} is there already; choose another name')
+    check_name()
     part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
     part.mkdir()
     try:
         yield part
         _fsync(part)
+        check_name() # somebody may have taken it meanwhile
         old = _aside(path) if os.path.lexists(path) else None
         try: _rename(part, path)
         except OSError:
@@ -366,6 +375,7 @@ def _write_images(folder, splits, classes):
 
 # %% ../nbs/foundations/01_datasets.ipynb #b60b6b6f
 _INDEX,_VERSION = 'dataset.json',1
+_suffixes = {'.png', '.jpg', '.jpeg', '.gif', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
 
 def _write_index(folder, name, ds, counts):
     "Write the file that says what is in the folder."
@@ -381,23 +391,27 @@ def _read_index(path, name):
     if not (path/_INDEX).is_file():
         raise FileExistsError(f'untar_data: {path} is there, but was not made by untar_data (it holds no {_INDEX}), {alone}')
     try: index = json.loads((path/_INDEX).read_text(encoding='utf-8'))
-    except ValueError: return {} # it breaks off, or holds zeros, as after a power cut
+    except (ValueError, RecursionError): return {} # it breaks off, or holds zeros, as after a power cut
     if not isinstance(index, dict) or index.get('made_by')!='dl_course':
         raise FileExistsError(f'untar_data: {path} is there, but was not made by untar_data (its {_INDEX} says so), {alone}')
     if index.get('name')!=name:
         raise FileExistsError(f'untar_data: {path} is there, but holds {index.get("name")!r} and not {name!r}, {alone}')
     if index.get('version')!=_VERSION: return {}
     try: return {f'{split}/{c}': int(n) for split,classes in index['images'].items() for c,n in classes.items()}
-    except (KeyError, TypeError, ValueError, AttributeError): return {}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError): return {}
 
-def _images(folder):
-    "The images in a folder of a data set, which may be missing."
-    return [o for o in os.scandir(folder) if o.name.endswith('.png')] if folder.is_dir() else []
+def _is_image(name): return os.path.splitext(name)[1].lower() in _suffixes and not name.startswith('.')
+
+def _image_files(folder):
+    "The paths, as str, of the image files in a folder, except hidden ones and links that lead nowhere; none if there is no such folder."
+    if not os.path.isdir(folder): return []
+    with os.scandir(folder) as found: found = [o for o in found if _is_image(o.name)]
+    return [o.path for o in found if o.is_file(follow_symlinks=False) or os.path.isfile(o.path)]
 
 def _damage(path, counts):
     "Why the data set in `path` must be made anew, or None if it can be used."
     if not counts: return f'its {_INDEX} cannot be read, or is from another version of dl_course'
-    empty = sum(o.stat().st_size==0 for folder in counts for o in _images(path/folder))
+    empty = sum(os.stat(o).st_size==0 for folder in counts for o in _image_files(path/folder))
     if empty: return f'{empty} of its images are empty files, as after a power cut'
 
 def _is_ready(path, name):
@@ -405,7 +419,7 @@ def _is_ready(path, name):
     if not os.path.lexists(path): return False
     counts = _read_index(path, name)
     if _damage(path, counts): return False
-    missing = sum(max(0, n-len(_images(path/folder))) for folder,n in counts.items())
+    missing = sum(max(0, n-len(_image_files(path/folder))) for folder,n in counts.items())
     if missing: warnings.warn(f'{path}: {missing} of {sum(counts.values())} images are missing. If you did not remove them yourself, '
                               'make the folder anew with force_download=True; the old one is moved aside', stacklevel=3)
     return True
@@ -441,29 +455,22 @@ def untar_data(url:str, # one of URLs
 
 
 # %% ../nbs/foundations/01_datasets.ipynb #d96cc4a7
-_suffixes = {'.png', '.jpg', '.jpeg', '.gif', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
-
-def _is_image(o): return o.suffix.lower() in _suffixes and not o.name.startswith('.')
-
 def _walk_error(e): raise e
 
 def get_image_files(path, # a folder
                     recurse:bool=True, # also the images in the folders in it, and in the folders in those?
                     folders=None, # with recurse, a name or names: of the folders in path, only these ('.' is path itself)
                    )->L: # paths, sorted
-    "The image files in a folder, except hidden ones; raises `FileNotFoundError` if there is no such folder."
+    "The image files in a folder, except hidden ones and links that lead nowhere; raises `FileNotFoundError` if there is no such folder."
     path,folders,res = Path(path),L(folders),[]
     if not path.is_dir(): raise FileNotFoundError(f'get_image_files: there is no folder {path}')
-    for place,dirs,names in os.walk(path, onerror=_walk_error):
-        place = Path(place)
-        if place==path and recurse and folders:
-            missing = set(folders)-{'.', *dirs}
-            if missing: raise FileNotFoundError(f'get_image_files: there is no folder {path/sorted(missing)[0]}')
-            dirs[:] = [o for o in dirs if o in folders]
-            if '.' not in folders: names = []
-        else: dirs[:] = [o for o in dirs if recurse and not o.startswith('.')]
-        res += [place/o for o in names if _is_image(place/o)]
-    return L(sorted(res))
+    for place,dirs,_ in os.walk(path, onerror=_walk_error):
+        chosen = folders if recurse and Path(place)==path else [] # none: all of them
+        missing = set(chosen)-{'.', *dirs}
+        if missing: raise FileNotFoundError(f'get_image_files: there is no folder {path/min(missing)}')
+        dirs[:] = [o for o in dirs if recurse and (o in chosen if chosen else not o.startswith('.'))]
+        if not chosen or '.' in chosen: res += _image_files(place)
+    return L(sorted(Path(o) for o in res))
 
 
 
@@ -498,7 +505,7 @@ def _check_vocab(folder, found, vocab):
 
 def _class_images(folder):
     "The image files of one class; raises `ValueError` if there are none."
-    res = sorted(o for o in folder.iterdir() if _is_image(o))
+    res = sorted(Path(o) for o in _image_files(folder))
     if res: return res
     hint = 'it holds folders, so load that one instead' if any(o.is_dir() for o in folder.iterdir()) else 'each class needs at least one'
     raise ValueError(f'load_images: there are no images in {folder}; {hint}')

@@ -11,6 +11,10 @@ parser = ConfigParser(delimiters=['='])
 parser.read(HERE/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
 
+# The words that package indexes use for what settings.ini says in nbdev's.
+LICENCES = {'apache2': 'Apache-2.0'}
+STATUS = {'3': '3 - Alpha', '4': '4 - Beta', '5': '5 - Production/Stable'}
+
 
 def extras():
     "Every `<name>_requirements` as an extra, with `all` for what a reader may want and `dev` for the tools on top of it."
@@ -36,11 +40,11 @@ class BuildWithNotebooks(build_py):
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], author=cfg['author'],
-    author_email=cfg['author_email'], keywords=cfg['keywords'], url=cfg['git_url'], license='Apache-2.0',
+    author_email=cfg['author_email'], keywords=cfg['keywords'], url=cfg['git_url'], license=LICENCES[cfg['license']],
     long_description=(HERE/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     python_requires='>=' + cfg['min_python'], install_requires=cfg['requirements'].split(), extras_require=extras(),
     packages=find_packages(include=[cfg['lib_name'] + '*']), include_package_data=True, zip_safe=False,
     entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},
     project_urls={'Documentation': cfg['doc_host'] + cfg['doc_baseurl']}, cmdclass={'build_py': BuildWithNotebooks},
-    classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Education', 'Natural Language :: English',
+    classifiers=[f"Development Status :: {STATUS[cfg['status']]}", f"Intended Audience :: {cfg['audience']}", f"Natural Language :: {cfg['language']}",
                  'Programming Language :: Python :: 3', 'Topic :: Education', 'Topic :: Scientific/Engineering :: Artificial Intelligence'])

@@ -16,12 +16,14 @@ from .tensor import tensor, to_np
 # %% ../nbs/foundations/02_baseline.ipynb #b5f37a27
 def _pair(a, b, dim, name):
     "Both as float tensors, after checking that they broadcast."
-    a,b = (t if t.is_floating_point() else t.float() for t in (o if isinstance(o, Tensor) else tensor(o) for o in (a,b)))
-    n = 1 if isinstance(dim, int) else len(dim)
-    if min(a.ndim, b.ndim)<n: raise ValueError(f'{name}: it reduces {n} axes, dim={dim}, but the shapes are {list(a.shape)} and {list(b.shape)}; for flat images use dim=-1')
-    try: torch.broadcast_shapes(a.shape, b.shape)
+    a,b = (o if isinstance(o, Tensor) else tensor(o) for o in (a,b))
+    a,b = (o if o.is_floating_point() else o.float() for o in (a,b))
+    try: shape = torch.broadcast_shapes(a.shape, b.shape)
     except RuntimeError:
         raise ValueError(f'{name}: shapes {list(a.shape)} and {list(b.shape)} do not broadcast; explain_broadcast shows where') from None
+    axes = [dim] if isinstance(dim, int) else list(dim)
+    if not all(-len(shape)<=d<len(shape) for d in axes):
+        raise ValueError(f'{name}: dim={dim} names the axes of the pixels, but the images have shape {list(shape)}; for flat images use dim=-1')
     return a,b
 
 def l1_distance(a, # images: tensor or array [..., h, w]
@@ -32,6 +34,7 @@ def l1_distance(a, # images: tensor or array [..., h, w]
     a,b = _pair(a, b, dim, 'l1_distance')
     return (a-b).abs().mean(dim)
 
+# %% ../nbs/foundations/02_baseline.ipynb #d0005f11
 def l2_distance(a, # images: tensor or array [..., h, w]
                 b, # images of a shape that broadcasts with that of a
                 dim=(-2,-1), # the axis or axes that hold the pixels
@@ -59,7 +62,8 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self._distance()
         self.classes_,index = np.unique(y, return_inverse=True)
-        if len(self.classes_)<2: raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
+        if len(self.classes_)<2:
+            raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
         sums,index = torch.zeros(len(self.classes_), X.shape[1], dtype=torch.float64), torch.from_numpy(index)
         for xs,i in zip(self._pieces(X), index.split(self._rows(X))): sums.index_add_(0, i, xs.double())
         self.means_ = to_np(sums/torch.bincount(index)[:,None])
@@ -72,8 +76,14 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, _flat(X), reset=False)
         means,distance = torch.from_numpy(self.means_), self._distance()
-        res = np.empty((len(X), len(means)), dtype=np.float64 if X.dtype==np.float64 else np.float32)   # set aside once: many small results between the blocks would keep their memory from being used again
-        for part,xs in zip(np.split(res, range(self._rows(X), len(X), self._rows(X))), self._pieces(X)): part[:] = to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1))
+        # Set aside once: many small results between the large blocks would keep the memory of those from being used again.
+        res,n = np.empty((len(X), len(means)), dtype=np.float64 if X.dtype==np.float64 else np.float32), self._rows(X)
+        for i,xs in enumerate(self._pieces(X)):
+            d = to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1))
+            if d.shape!=(len(xs), len(means)) or not np.isfinite(d).all():
+                gave = 'nan or infinite values' if d.shape==(len(xs), len(means)) else f'shape {list(d.shape)}'
+                raise ValueError(f'PixelSimilarity: the distance must give a finite number for each image and class, shape {[len(xs), len(means)]}, but gave {gave}')
+            res[i*n:(i+1)*n] = d
         return res
 
     def predict(self,
@@ -92,7 +102,7 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
 
     def _pieces(self, X):
         for i in range(0, len(X), n:=self._rows(X)):
-            xs = torch.from_numpy(np.require(X[i:i+n], requirements='CW'))
+            xs = torch.from_numpy(np.array(X[i:i+n], dtype=X.dtype.newbyteorder('='), order='C'))    # a copy, which a distance may use up
             yield xs if xs.dtype==torch.float64 else xs.float()
 
 def _flat(X):

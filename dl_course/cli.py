@@ -8,40 +8,45 @@ __all__ = ['tour', 'start', 'main']
 # %% ../nbs/tools/cli.ipynb #60de6981
 from contextlib import contextmanager
 from pathlib import Path
-import argparse, json, os, platform, shutil, sys, tempfile, time
+import argparse, json, os, platform, re, sys, tempfile, time, uuid
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt
 from safetensors.torch import save_file
 import dl_course
 from . import __version__
-from .tensor import show_images, to_np
-from .datasets import URLs, untar_data, load_images
+from .tensor import show_images
+from .datasets import URLs, atomic_folder, load_images, untar_data
 from .baseline import PixelSimilarity
-from .sgd import MiniBatches, batch_accuracy, fit, init_params, sigmoid
+from .sgd import MiniBatches, fit, init_params, sigmoid
 
 # %% ../nbs/tools/cli.ipynb #8f5dd0dc
 def _free(path):
     "`path`, or the first of `path-2`, `path-3` ... that doesn't exist."
     res,n = path,2
-    while res.exists(): res,n = path.with_name(f'{path.name}-{n}'),n+1
+    while os.path.lexists(res): res,n = path.with_name(f'{path.name}-{n}'),n+1
     return res
 
 def _new_folder(out, default):
     "The folder to make: the one asked for, if it is not there yet, or a free name."
     if out is None: return _free(Path(default))
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f'{out} is there already and is not an empty folder; give the name of a new folder')
+    out = Path(out).expanduser()
+    if os.path.lexists(out): raise FileExistsError(f'{out} is there already; give the name of a new folder')
     return out
+
+# %% ../nbs/tools/cli.ipynb #d0fa0333
+def _check_writable(folder):
+    "Raise the error that making a new folder will meet, before the work and not after it."
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f'.{folder.name}.part-'): pass
 
 # %% ../nbs/tools/cli.ipynb #a2b49b27
 class _Progress:
     "Prints the state of each epoch: on one line in a terminal, every tenth elsewhere."
-    def __init__(self, epochs): self.epochs,self.live = epochs,sys.stdout.isatty()
+    def __init__(self, epochs): self.epochs,self.live = epochs,sys.stdout is not None and sys.stdout.isatty()
     def __call__(self, row):
-        last = row['epoch']+1==self.epochs
+        last,start = row['epoch']+1==self.epochs, '\r' if self.live else ''
         if not (self.live or last or row['epoch']%10==0): return
-        print(f"\r    epoch {row['epoch']+1:>2}/{self.epochs}  loss {row['valid_loss']:.4f}  accuracy {row['batch_accuracy']:.4f}",
+        print(f"{start}    epoch {row['epoch']+1:>2}/{self.epochs}  loss {row['valid_loss']:.4f}  accuracy {row['batch_accuracy']:.4f}",
               end='' if self.live and not last else '\n', flush=True)
 
 def _digits():
@@ -68,23 +73,58 @@ def _save_figure(path, axs):
     fig.savefig(path, dpi=120, bbox_inches='tight')
     plt.close(fig)
 
-def _figures(folder, x, y, valid_x, valid_y, histories, baseline, preds):
-    "Draw what the tour saw."
-    with plt.rc_context({'image.cmap': 'Greys', 'axes.grid': True, 'grid.alpha': .3}):
-        threes,sevens = x[y[:,0]==1].reshape(-1,28,28), x[y[:,0]==0].reshape(-1,28,28)
-        _save_figure(folder/'1_digits.png', show_images([*threes[:8], *sevens[:8]], ncols=8))
-        _save_figure(folder/'2_means.png', show_images([threes.mean(0), sevens.mean(0)], ['average 3', 'average 7'], imsize=2))
-        fig,ax = plt.subplots(figsize=(6,3.5))
-        for (name,h),color,style in zip(histories.items(), ('#0072B2','#D55E00'), ('--','-')): ax.plot(h.epoch+1, h.batch_accuracy, style, color=color, label=name)
-        ax.axhline(baseline, ls=':', color='grey', label='pixel similarity')
-        ax.set(xlabel='epoch', ylabel='validation accuracy')
-        ax.legend()
-        _save_figure(folder/'3_training.png', ax)
-        wrong = torch.nonzero((preds>0)[:,0]!=(valid_y[:,0]==1))[:16,0]
-        if len(wrong):
-            sure = sigmoid(preds[:,0])
-            titles = [f'{sure[i] if preds[i]>0 else 1-sure[i]:.0%} a {"3" if preds[i]>0 else "7"}' for i in wrong]
-            _save_figure(folder/'4_errors.png', show_images(valid_x[wrong].reshape(-1,28,28), titles, ncols=8))
+def _draw_digits(folder, x, y):
+    "Draw some of the digits, and the average ones."
+    threes,sevens = x[y[:,0]==1].reshape(-1,28,28), x[y[:,0]==0].reshape(-1,28,28)
+    _save_figure(folder/'1_digits.png', show_images([*threes[:8], *sevens[:8]], ncols=8))
+    _save_figure(folder/'2_means.png', show_images([threes.mean(0), sevens.mean(0)], titles=['average 3', 'average 7'], imsize=2))
+
+def _draw_training(folder, histories, baseline):
+    "Draw how the accuracy of the models grew."
+    ax = plt.subplots(figsize=(6,3.5))[1]
+    for (name,h),color,style in zip(histories.items(), ('#0072B2','#D55E00'), ('--','-')):
+        ax.plot(h.epoch+1, h.batch_accuracy, style, color=color, label=name)
+    ax.axhline(baseline, ls=':', color='grey', label='pixel similarity')
+    ax.set(xlabel='epoch', ylabel='validation accuracy')
+    ax.legend()
+    _save_figure(folder/'3_training.png', ax)
+
+def _draw_errors(folder, x, y, preds):
+    "Draw digits that were misread, with how sure the model was of its wrong answer."
+    wrong = torch.nonzero((preds>0)!=(y==1))[:16,0]
+    if not len(wrong): return
+    sure = sigmoid(preds.abs())[wrong,0]
+    titles = [f'{s:.0%} a {"3" if p>0 else "7"}' for s,p in zip(sure, preds[wrong,0])]
+    _save_figure(folder/'4_errors.png', show_images(x[wrong].reshape(-1,28,28), titles=titles, ncols=8))
+
+# %% ../nbs/tools/cli.ipynb #e55118a3
+def _timed(f):
+    "The result of a function, and the seconds that it took."
+    start = time.perf_counter()
+    return f(), time.perf_counter() - start
+
+def _train(make, seed, epochs, x, y, valid_dl):
+    "Train one of the models: the history, its parameters by name, the function."
+    params,model = make(seed)
+    history = fit(model, params.values(), MiniBatches(x, y, seed=seed), valid_dl, epochs=epochs, lr=1., show=_Progress(epochs))
+    return history, {k: v.detach() for k,v in params.items()}, model
+
+def _save_results(folder, rows, weights, seed, epochs):
+    "Write the weights and the table of results."
+    about = json.dumps(dict(seed=seed, epochs=epochs, dl_course=__version__))
+    save_file(weights, folder/'weights.safetensors', metadata={'about': about})    # one entry, so that the same weights give the same bytes
+    versions = dict(dl_course=__version__, torch=torch.__version__, python=platform.python_version())
+    (folder/'results.json').write_text(json.dumps(dict(seed=seed, epochs=epochs, results=rows, versions=versions), indent=1))
+
+def _write_folder(out, write, asked):
+    "Make a folder with what `write` writes, under the next free name if another program took this one, unless it was asked for."
+    while True:
+        try:
+            with atomic_folder(out) as folder: write(folder)
+            return out
+        except FileExistsError:
+            if asked: raise
+            out = _free(out)
 
 @contextmanager
 def _one_thread():
@@ -99,39 +139,33 @@ def tour(out=None, # the folder to make; by default dl_course_tour in the curren
          seed:int=42, # decides the random start of the models and the order of the data
          epochs:int=30, # passes through the training data, for each model
         )->pd.DataFrame: # a row for each of the three ways: model, accuracy (on the validation set), seconds, parameters
-    "Tell the digit story on real data: look, measure a baseline, train two models, compare; raises `FileExistsError` when `out` is in use."
-    out = _new_folder(out, 'dl_course_tour')
+    "Tell the digit story on real data: look, measure a baseline, train two models, compare; raises `FileExistsError` when `out` is there."
+    asked,out = out is not None,_new_folder(out, 'dl_course_tour')
+    _check_writable(out)
     print('1/4 Look at the data')
     x,y,valid_x,valid_y = _digits()
     print(f'    {len(x)} handwritten digits to learn from, {len(valid_x)} to measure on; each is a 3 or a 7, and 28 x 28 = {x.shape[1]} numbers')
     print('2/4 A baseline without learning: is it nearer to the average 3 or to the average 7?')
-    start = time.perf_counter()
-    pixel = PixelSimilarity().fit(x, y[:,0])
-    baseline = pixel.score(valid_x, valid_y[:,0])
-    rows = [dict(model='pixel similarity', accuracy=baseline, seconds=time.perf_counter()-start, parameters=pixel.means_.size)]
+    pixel = PixelSimilarity('l2')
+    baseline,seconds = _timed(lambda: pixel.fit(x, y[:,0]).score(valid_x, valid_y[:,0]))
     print(f'    accuracy {baseline:.4f}')
-    train_dl,valid_dl = None,MiniBatches(valid_x, valid_y, shuffle=False)
-    weights,histories = {'pixel_similarity.means': torch.from_numpy(pixel.means_)},{}
+    rows = [dict(model='pixel similarity', accuracy=baseline, seconds=seconds, parameters=pixel.means_.size)]
+    weights,histories,valid_dl = {'pixel_similarity.means': torch.from_numpy(pixel.means_)},{},MiniBatches(valid_x, valid_y, shuffle=False)
     for title,name,make in (('3/4 A linear model, learned by SGD: one weight for each pixel', 'linear', _linear),
                             ('4/4 A small network: 30 ReLUs between two layers', 'network', _network)):
         print(title)
-        params,model = make(seed)
-        start = time.perf_counter()
-        histories[name] = fit(model, params.values(), MiniBatches(x, y, seed=seed), valid_dl, epochs=epochs, lr=1., show=_Progress(epochs))
-        rows.append(dict(model=name, accuracy=histories[name].batch_accuracy.iloc[-1], seconds=time.perf_counter()-start, parameters=sum(p.numel() for p in params.values())))
-        weights.update({f'{name}.{k}': v.detach().contiguous() for k,v in params.items()})
-    with torch.no_grad(): preds = model(valid_x)
+        (histories[name],params,model),seconds = _timed(lambda: _train(make, seed, epochs, x, y, valid_dl))
+        rows.append(dict(model=name, accuracy=histories[name].batch_accuracy.iloc[-1], seconds=seconds, parameters=sum(p.numel() for p in params.values())))
+        weights.update({f'{name}.{k}': v for k,v in params.items()})
+    with torch.no_grad(): preds = model(valid_x)       # those of the network
+    def write(folder):
+        with plt.rc_context({'image.cmap': 'Greys', 'axes.grid': True, 'grid.alpha': .3}):
+            _draw_digits(folder, x, y)
+            _draw_training(folder, histories, baseline)
+            _draw_errors(folder, valid_x, valid_y, preds)
+        _save_results(folder, rows, weights, seed, epochs)
+    out = _write_folder(out, write, asked)
     res = pd.DataFrame(rows)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    tmp = Path(tempfile.mkdtemp(dir=out.parent, prefix=f'.{out.name}-'))
-    try:
-        _figures(tmp, x, y, valid_x, valid_y, histories, baseline, preds)
-        save_file(weights, tmp/'weights.safetensors', metadata={'seed': str(seed), 'dl_course': __version__})
-        (tmp/'results.json').write_text(json.dumps(dict(seed=seed, epochs=epochs, results=rows, versions=dict(dl_course=__version__, torch=torch.__version__, python=platform.python_version())), indent=1))
-        os.chmod(tmp, 0o755)
-        if out.exists(): out.rmdir()        # it is empty, or this fails
-        tmp.rename(out)
-    finally: shutil.rmtree(tmp, ignore_errors=True)
     print(f'\nOn {len(valid_x)} digits that no model has learned from (seed {seed}):\n')
     print(res.to_string(index=False, formatters={'accuracy': '{:.4f}'.format, 'seconds': '{:.2f}'.format}))
     print(f'\nFigures and weights are in {out}\nNext: dl_course start')
@@ -142,48 +176,49 @@ def _notebooks():
     "The course's notebooks: a dict from relative path to file."
     package = Path(dl_course.__file__).resolve().parent
     root = package/'notebooks' if (package/'notebooks').is_dir() else package.parent/'nbs'
-    res = {f.relative_to(root).as_posix(): f for part in ('lessons','foundations','applications') for f in sorted((root/part).rglob('*.ipynb')) if '.ipynb_checkpoints' not in f.parts}
+    res = {f.relative_to(root).as_posix(): f for f in sorted(root.rglob('*.ipynb')) if not any(p.startswith(('.','_')) for p in f.relative_to(root).parts)}
     if not res: raise FileNotFoundError(f'no notebooks in {root}: the package seems to be incomplete; install it again')
     return res
 
+def _is_hidden(src): return re.search(r'^#\|\s*hide\s*$', src, re.M) is not None
+
+def _clean_cell(cell):
+    "A cell with only its headings or its code, or None if there is nothing left."
+    src = ''.join(cell['source'])
+    if cell['cell_type']=='code':
+        if _is_hidden(src): return None
+        src = '\n'.join(l for l in src.split('\n') if not l.startswith('#|')).strip()
+        return {**cell, 'source': src, 'outputs': [], 'execution_count': None} if src else None
+    text = re.sub(r'^```.*?^```', '', src, flags=re.S|re.M)       # a # in code is no heading
+    return {**cell, 'source': '\n\n'.join(heads)} if (heads := re.findall(r'^#{1,6} .*', text, re.M)) else None
+
 def _for_readers(nb, clean):
     "A notebook without the cells that only serve to build the package; when `clean`, only its headings and its code."
-    cells = []
-    for c in nb['cells']:
-        src = ''.join(c['source'])
-        if c['cell_type']=='code':
-            if '#| hide' in src and (clean or 'nbdev' in src): continue
-            if clean:
-                src = '\n'.join(l for l in src.split('\n') if not l.startswith('#|')).strip()
-                if not src: continue
-                c = {**c, 'source': src, 'outputs': [], 'execution_count': None}
-        elif clean:
-            heads = [l for l in src.split('\n') if l.startswith('#')]
-            if not heads: continue
-            c = {**c, 'source': '\n\n'.join(heads)}
-        cells.append(c)
-    return {**nb, 'cells': cells}
+    cells = [c for c in nb['cells'] if not (_is_hidden(src := ''.join(c['source'])) and 'nbdev' in src)]
+    return {**nb, 'cells': [new for c in cells if (new := _clean_cell(c))] if clean else cells}
 
 def _write_new(path, text):
     "Write a new file, whole or not at all; False if there is one already."
-    if path.exists(): return False
+    if os.path.lexists(path): return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile('w', dir=path.parent, prefix='.', delete=False, encoding='utf-8') as f: f.write(text)
-    try: os.link(f.name, path)         # unlike a rename, it never replaces a file
-    except FileExistsError: return False
-    except OSError: shutil.copyfile(f.name, path)   # a file system without links
-    finally: os.unlink(f.name)
-    os.chmod(path, 0o644)
+    part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
+    try:
+        part.write_text(text, encoding='utf-8')
+        try: os.link(part, path)         # unlike a rename, it never replaces a file
+        except FileExistsError: return False
+        except OSError: part.rename(path)   # a file system without links
+    finally: part.unlink(missing_ok=True)
     return True
 
 def start(folder='dl_course_notebooks', # where to put them; it is made if need be
          )->list: # the files written, as paths
     "Put a complete and a clean copy of the course's notebooks into a folder, never over a file that is there."
-    folder,written,kept = Path(folder),[],[]
+    folder,written,kept = Path(folder).expanduser(),[],[]
     if folder.exists() and not folder.is_dir(): raise NotADirectoryError(f'{folder} is a file; give the name of a folder')
     for name,src in _notebooks().items():
         nb = json.loads(src.read_text(encoding='utf-8'))
         for kind in ('complete','clean'):
+            if kind=='clean' and not name.startswith(('lessons','foundations','applications')): continue
             dst = folder/kind/name
             (written if _write_new(dst, json.dumps(_for_readers(nb, kind=='clean'), indent=1, ensure_ascii=False)+'\n') else kept).append(dst)
     print(f'{len(written)} notebooks written to {folder}' + (f'; {len(kept)} that were there already were left as they are' if kept else ''))
@@ -193,27 +228,42 @@ def start(folder='dl_course_notebooks', # where to put them; it is made if need 
 
 Begin with complete/foundations/00_tensor.ipynb. To open them:
 
-    pip install jupyterlab
-    jupyter lab {folder}''')
+    pip install "dl_course[jupyter]"
+    jupyter lab "{folder}"''')
     return written
 
 # %% ../nbs/tools/cli.ipynb #ea2d7d23
+def _seed(text):
+    "A seed that PyTorch takes, from the command line."
+    n = int(text)
+    if not 0<=n<2**63-1: raise argparse.ArgumentTypeError(f'{text} is not a whole number from 0 to 2**63-2')      # the tour uses the next one, too
+    return n
+
+def _count(text):
+    "A number of repeats, from the command line."
+    n = int(text)
+    if n<1: raise argparse.ArgumentTypeError(f'{text} is not a whole number from 1 up')
+    return n
+
 def _parser():
     "The commands and their options."
     p = argparse.ArgumentParser('dl_course', description='A deep learning course that you run. It needs no network and no GPU.', epilog='Begin with: dl_course tour')
     p.add_argument('--version', action='version', version=f'dl_course {__version__}')
     sub = p.add_subparsers(dest='command', metavar='command')
-    t = sub.add_parser('tour', help='tell the digit story on real data, in under a minute', description='Look at real handwritten digits, measure a baseline, train two models, and compare. Makes a folder with the figures and the weights.')
+    t = sub.add_parser('tour', help='tell the digit story on real data, in under a minute', description='Look at real handwritten digits, '
+                       'measure a baseline, train two models, and compare. Makes a folder with the figures and the weights.')
     t.add_argument('--out', metavar='DIR', help='the folder to make (default: dl_course_tour, with a number if that is there)')
-    t.add_argument('--seed', metavar='N', type=int, default=42, help='decides everything that is random; the same seed gives the same accuracies (default: 42)')
-    s = sub.add_parser('start', help="put copies of the course's notebooks into a folder", description="Put copies of the course's notebooks into a folder: complete ones, and clean ones with headings and code only. A file that is there is never replaced.")
+    t.add_argument('--seed', metavar='N', type=_seed, default=42, help='decides everything that is random; the same seed gives the same accuracies (default: 42)')
+    s = sub.add_parser('start', help="put copies of the course's notebooks into a folder", description="Put copies of the course's notebooks "
+                       'into a folder: complete ones, and clean ones with headings and code only. A file that is there is never replaced.')
     s.add_argument('folder', metavar='DIR', nargs='?', default='dl_course_notebooks', help='where to put them (default: dl_course_notebooks)')
-    b = sub.add_parser('bench', help='measure our functions against well-known ones, on this machine', description='Run the alternatives in turn, several times, and print medians and ratios.')
-    b.add_argument('--repeats', metavar='N', type=int, default=7, help='how often each is run (default: 7)')
+    b = sub.add_parser('bench', help='measure our functions against well-known ones, on this machine',
+                       description='Run the alternatives in turn, several times, and print medians and ratios.')
+    b.add_argument('--repeats', metavar='N', type=_count, default=7, help='how often each is run (default: 7)')
     return p
 
 def main(argv=None, # the words behind dl_course, by default those of the command line
-        )->int: # 0, or 1 after an error, 2 after a wrong command line, 130 after Ctrl-C
+        )->int: # 0, or 1 after an error, 2 after a wrong command line, 130 after Ctrl-C, 141 when the reader of the output went away
     "Run the command line."
     parser = _parser()
     args = parser.parse_args(argv)
@@ -228,6 +278,9 @@ def main(argv=None, # the words behind dl_course, by default those of the comman
     except KeyboardInterrupt:
         print('\nstopped', file=sys.stderr)
         return 130
+    except BrokenPipeError:       # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (OSError, ValueError, FloatingPointError) as e:
         print(f'dl_course {args.command}: {e}', file=sys.stderr)
         return 1

@@ -6,28 +6,34 @@
 __all__ = ['exercise']
 
 # %% ../nbs/tools/exercises.ipynb #27f0d500
-import torch, numpy as np
+import copy
+import numpy as np, torch
 
 # %% ../nbs/tools/exercises.ipynb #cb3c2db5
 def _same(got, want, tol):
     "Whether an answer is the expected one, numbers to within `tol`."
     if isinstance(want, (list, tuple)) and not all(isinstance(o, (int, float)) for o in want):
         return isinstance(got, (list, tuple)) and len(got)==len(want) and all(_same(g, w, tol) for g,w in zip(got, want))
-    if isinstance(want, bool) or isinstance(got, bool): return bool(got)==want
+    if isinstance(got, torch.Tensor) and got.ndim==0 and isinstance(want, bool): got = got.item()
+    if isinstance(want, bool) or isinstance(got, bool): return isinstance(want, bool) and isinstance(got, (bool, np.bool_)) and bool(got)==want
     if isinstance(want, (int, float, complex, list, tuple, np.ndarray, np.number, torch.Tensor)):
-        try: got, want = (torch.as_tensor(o, dtype=torch.float64) for o in (got, want))
-        except (TypeError, ValueError, RuntimeError): return False
+        try: got, want = (torch.as_tensor(o, dtype=torch.complex128) for o in (got, want))
+        except (TypeError, ValueError, RuntimeError, OverflowError): return False
         return got.shape==want.shape and torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True)
-    return type(got)==type(want) and got==want
+    return type(got)==type(want) and bool(got==want)
 
 # %% ../nbs/tools/exercises.ipynb #a34edbe4
 def _show(o):
     "A short text for an argument or a result."
     if isinstance(o, (torch.Tensor, np.ndarray)):
-        if o.size if isinstance(o, np.ndarray) else o.numel() > 12: return f'<{"x".join(map(str, o.shape))} numbers>'
-        return f'tensor({o.tolist()})'
+        kind = 'array' if isinstance(o, np.ndarray) else 'tensor'
+        return f'{kind}({o.tolist()})' if np.prod(o.shape)<=12 else f'<{kind} of shape {list(o.shape)}>'
     s = getattr(o, '__name__', None) or repr(o)
     return s if len(s)<=80 else s[:77] + '...'
+
+def _copy(o):
+    "A copy of an argument, so that an answer cannot spoil it."
+    return o.detach().clone().requires_grad_(o.requires_grad) if isinstance(o, torch.Tensor) else copy.deepcopy(o)
 
 def exercise(*cases, # tuples (argument, ..., expected result)
              tol:float=1e-4, # the largest difference, relative and absolute, at which two numbers are still the same
@@ -38,19 +44,21 @@ def exercise(*cases, # tuples (argument, ..., expected result)
         f.exercise = 'right'
         for *args,want in cases:
             call = f'{f.__name__}({", ".join(map(_show, args))})'
-            try: got = f(*(o.clone() if isinstance(o, torch.Tensor) else o for o in args))
+            try: got = f(*map(_copy, args))
             except Exception as e:
                 f.exercise = 'wrong'
-                print(f'✗ {call} stopped with {type(e).__name__}: {e}')
+                print(f'wrong: {call} stopped with {type(e).__name__}: {e}')
                 break
             if got is None or got is ...:
                 f.exercise = 'to do'
-                print(f'○ {f.__name__}: to do. Put your answer in place of the ... and run the cell again.')
+                print(f'to do: {f.__name__}. Put your answer in place of the ... and run the cell again.')
                 break
-            if not _same(got, want, tol):
+            try: right = _same(got, want, tol)
+            except Exception: right = False      # an answer of a kind that cannot be compared
+            if not right:
                 f.exercise = 'wrong'
-                print(f'✗ {call} gave {_show(got)}, and should give {_show(want)}')
+                print(f'wrong: {call} gave {_show(got)}, and should give {_show(want)}')
                 break
-        else: print(f'✓ {f.__name__}: right, in all {len(cases)} cases' if len(cases)>1 else f'✓ {f.__name__}: right')
+        else: print(f'right: {f.__name__}, in all {len(cases)} cases' if len(cases)>1 else f'right: {f.__name__}')
         return f
     return check

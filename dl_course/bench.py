@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestCentroid
 from .tensor import to_np
 from .datasets import URLs, untar_data, load_images
 from .baseline import PixelSimilarity
-from .sgd import MiniBatches, fit, init_params, mnist_loss
+from .sgd import MiniBatches, batch_accuracy, fit, init_params, mnist_loss
 
 # %% ../nbs/tools/bench.ipynb #a45f9677
 def compare(ours, # function without arguments
@@ -41,7 +41,8 @@ def _pixel_pairs(train, valid):
             model.fit(x, y)
         model.predict(vx)
     for ours,theirs in (('l1','manhattan'), ('l2','euclidean')):
-        yield (f'PixelSimilarity {ours}, {len(x)} digits', f'NearestCentroid {theirs}', lambda d=ours: run(PixelSimilarity(d)), lambda d=theirs: run(NearestCentroid(metric=d)))
+        yield (f'PixelSimilarity {ours}, {len(x)} digits', f'NearestCentroid {theirs}',
+               lambda d=ours: run(PixelSimilarity(d)), lambda d=theirs: run(NearestCentroid(metric=d)))
 
 def _loop_pair(train, valid):
     "Our training loop and PyTorch's parts, for a network with 30 ReLUs."
@@ -60,13 +61,16 @@ def _loop_pair(train, valid):
                 opt.step()
                 opt.zero_grad()
             with torch.no_grad():
-                for xb,yb in torch.utils.data.DataLoader(valid_data, batch_size=256): mnist_loss(model(xb), yb).item(), ((model(xb)>0)==(yb==1)).float().mean().item()
+                for xb,yb in torch.utils.data.DataLoader(valid_data, batch_size=256):
+                    preds = model(xb)
+                    mnist_loss(preds, yb).item(), batch_accuracy(preds, yb).item()
     return f'fit, 10 epochs of {len(x)} digits', 'PyTorch layers, SGD, DataLoader', ours, theirs
 
 def _import_pair():
     "The time until the names are there, in a new Python each."
-    def run(code): subprocess.run([sys.executable, '-c', code], check=True, stdout=subprocess.DEVNULL)
-    return ('from dl_course.all import *', 'from fastai.vision.all import *', lambda: run('from dl_course.all import *'), lambda: run('from fastai.vision.all import *'))
+    def run(code): subprocess.run([sys.executable, '-c', code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ours,theirs = 'from dl_course.all import *','from fastai.vision.all import *'
+    return ours, theirs, lambda: run(ours), lambda: run(theirs)
 
 def machine()->str: # one line of text
     "Say what the figures were taken on: versions, processor, number of threads."
@@ -74,6 +78,7 @@ def machine()->str: # one line of text
     names = ' '.join(f'{p} {version(p)}' for p in ('torch','scikit-learn','numpy','fastai'))
     return f'Python {platform.python_version()}, {names}; {platform.system()} {cpu}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, no GPU used'
 
+# %% ../nbs/tools/bench.ipynb #e02bf2bf
 def bench(repeats:int=7, # how often each alternative is run
          )->pd.DataFrame: # a row for each pair: what, against, ours_ms and theirs_ms (medians), ratio, spread
     "Compare our functions with well-known ones on this machine, and show progress on the error output."
@@ -84,6 +89,7 @@ def bench(repeats:int=7, # how often each alternative is run
     for i,(what,against,ours,theirs) in enumerate(pairs):
         print(f'{i+1}/{len(pairs)} {what} against {against}', file=sys.stderr)
         r = compare(ours, theirs, repeats)
-        rows.append(dict(what=what, against=against, ours_ms=round(r['ours']*1e3, 1), theirs_ms=round(r['theirs']*1e3, 1), ratio=round(r['ratio'], 2), spread=f"{r['low']:.2f} - {r['high']:.2f}"))
+        rows.append(dict(what=what, against=against, ours_ms=round(r['ours']*1e3, 1), theirs_ms=round(r['theirs']*1e3, 1),
+                         ratio=round(r['ratio'], 2), spread=f"{r['low']:.2f} - {r['high']:.2f}"))
     print(machine(), file=sys.stderr)
     return pd.DataFrame(rows)

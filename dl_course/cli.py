@@ -226,7 +226,7 @@ def start(folder='dl_course_notebooks', # where to put them; it is made if need 
     complete/  text, code and outputs: read and run these
     clean/     headings and code only: for finding out what you remember
 
-Begin with complete/foundations/00_tensor.ipynb. To open them:
+Begin with complete/foundations/00_tensor.ipynb. To open them, in the environment where dl_course is installed:
 
     pip install "dl_course[jupyter]"
     jupyter lab "{folder}"''')

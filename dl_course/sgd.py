@@ -21,7 +21,7 @@ class _Flow:
         lines = []
         for s in re.split(r'[;\n]', self.text):
             s,label = re.sub(r'\[.*?\]', '', s).strip(), re.search(r'label\s*=\s*"?([^"\],]+)', s)
-            if '->' in s: lines.append(' → '.join(o.strip().strip('"') for o in s.split('->')) + (f'   ({label[1].strip()})' if label else ''))
+            if '->' in s: lines.append(' -> '.join(o.strip().strip('"') for o in s.split('->')) + (f'   ({label[1].strip()})' if label else ''))
         return '\n'.join(lines) or self.text
     def _repr_mimebundle_(self, **kwargs):
         src = graphviz.Source('digraph G{ rankdir="LR"; node[shape=box style=rounded fontname="sans-serif"]; edge[fontname="sans-serif"]\n' + self.text + '\n}')
@@ -295,6 +295,7 @@ def fit(model, # function from a batch of inputs to predictions
     if not isinstance(epochs, int) or epochs<1: raise ValueError(f'fit: epochs must be a whole number, at least 1, not {epochs!r}')
     for name,dl in (('train_dl',train_dl), ('valid_dl',valid_dl)):
         if iter(dl) is dl: raise ValueError(f'fit: {name} runs out after one pass; use list({name})')
+    _check_lr('fit', lr)
     params,rows = _check_params(params),[]
     for epoch in range(epochs):
         train_loss = train_epoch(model, params, train_dl, lr, loss_func, epoch)

@@ -191,11 +191,10 @@ def environment(p, r):
 
 PIP_HOSTS = '''
 import json, re, subprocess, sys
-known = ('pypi.org', 'pythonhosted.org', 'pytorch.org', 'npmjs.org', 'debian.org', 'localhost')
 out = subprocess.run([sys.executable, '-m', 'pip', 'config', 'list'], capture_output=True, text=True).stdout
 out += subprocess.run([sys.executable, '-m', 'pip', 'config', 'debug'], capture_output=True, text=True).stdout
 hosts = {h.split('@')[-1].split(':')[0] for h in re.findall(r"https?://([^/\\s'\\"]+)", out)}
-print(json.dumps(sorted(h for h in hosts if '.' in h and not h.endswith(known))))
+print(json.dumps(sorted(h for h in hosts if '.' in h and h!='127.0.0.1')))
 '''
 
 

@@ -212,7 +212,7 @@ def _write_new(path, text):
 
 def start(folder='dl_course_notebooks', # where to put them; it is made if need be
          )->list: # the files written, as paths
-    "Put a complete and a clean copy of the course's notebooks into a folder, never over a file that is there."
+    "Put the course's notebooks into a folder, and clean copies of its lessons, never over a file that is there."
     folder,written,kept = Path(folder).expanduser(),[],[]
     if folder.exists() and not folder.is_dir(): raise NotADirectoryError(f'{folder} is a file; give the name of a folder')
     for name,src in _notebooks().items():

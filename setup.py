@@ -25,13 +25,13 @@ def extras():
 
 
 class BuildWithNotebooks(build_py):
-    "Copies `nbs` into the built package, so that `dl_course start` needs no clone."
+    "Copies the notebooks and their pictures into the built package, so that `dl_course start` needs no clone."
     def run(self):
         super().run()
         if self.editable_mode: return
         target = Path(self.build_lib)/cfg['lib_name']/'notebooks'
         shutil.rmtree(target, ignore_errors=True)   # what an earlier build left there, in `build`
-        for src in (HERE/'nbs').rglob('*.ipynb'):
+        for src in [*(HERE/'nbs').rglob('*.ipynb'), *(HERE/'nbs').glob('images/*.png')]:
             if any(part.startswith('.') for part in src.relative_to(HERE).parts): continue
             dst = target/src.relative_to(HERE/'nbs')
             dst.parent.mkdir(parents=True, exist_ok=True)

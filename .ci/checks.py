@@ -184,7 +184,8 @@ def environment(p, r):
     if rc: r.bad('constraints.txt names what is installed', f'exit status {rc}', out)
     else: r.check('constraints.txt names what is installed', not missing, f'not in it: {", ".join(missing)}')
     rc, out = p.run('python', '-c', PIP_HOSTS)
-    hosts = [a for h in (json.loads(out) if not rc else []) for a in ('-e', h)]
+    if rc: return r.bad('no file names the package index of this machine', f'exit status {rc}', out)
+    hosts = [a for h in json.loads(out) for a in ('-e', h)]
     rc, out = p.run('git', 'grep', '-lIiF', *hosts, venv=False) if hosts else (1, '')
     r.check('no file names the package index of this machine', rc == 1, f'{out.split()}')
 
@@ -292,7 +293,7 @@ def wheel_problems(wheel, tracked, cfg):
     if (size := Path(wheel).stat().st_size) > WHEEL_MAX: bad.append(f'{size/1e6:.1f} MB, more than {WHEEL_MAX/1e6:.0f}')
     lib = cfg['lib_name']
     want = {t for t in tracked if t.startswith(f'{lib}/')}
-    want |= {f'{lib}/notebooks/{t[4:]}' for t in tracked if t.startswith('nbs/') and t.endswith('.ipynb')}
+    want |= {f'{lib}/notebooks/{t[4:]}' for t in tracked if t.startswith('nbs/') and t.endswith(('.ipynb', '.png'))}
     info = {n for n in names if n.split('/')[0].endswith('.dist-info')}
     if lost := want - names: bad.append(f'lacks {sorted(lost)[:5]}')
     if extra := names - want - info: bad.append(f'has {sorted(extra)[:5]} besides')

@@ -33,7 +33,7 @@ def l1_distance(a, # images: tensor or array [..., h, w]
                )->Tensor: # mean absolute difference, on the scale of the pixels, [...]
     "Mean absolute difference of images; raises `ValueError` when the shapes don't broadcast."
     a,b = _pair(a, b, dim, 'l1_distance')
-    return (a-b).abs().mean(dim)
+    return (a-b).abs_().mean(dim)      # in place: the difference is ours alone
 
 # %% ../nbs/foundations/02_baseline.ipynb #d0005f11
 def l2_distance(a, # images: tensor or array [..., h, w]
@@ -66,7 +66,8 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         if len(self.classes_)<2:
             raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
         sums,index = torch.zeros(len(self.classes_), X.shape[1], dtype=torch.float64), torch.from_numpy(index)
-        for xs,i in zip(self._pieces(X), index.split(self._rows(X))): sums.index_add_(0, i, xs.double())
+        n = self._rows(X)
+        for xs,i in zip(self._pieces(X, n), index.split(n)): sums.index_add_(0, i, xs.double())
         self.means_ = to_np(sums/torch.bincount(index)[:,None])
         return self
 
@@ -79,8 +80,9 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
         means,distance = torch.from_numpy(self.means_), self._distance()
         # Set aside once: many small results between the large blocks would keep the memory of those from being used again.
         res,n = np.empty((len(X), len(means)), dtype=np.float64 if X.dtype==np.float64 else np.float32), self._rows(X)
-        for i,xs in enumerate(self._pieces(X)):
-            d = to_np(distance(xs[:,None], means.to(xs.dtype), dim=-1))
+        for i,xs in enumerate(self._pieces(X, n)):
+            d = distance(xs[:,None], means.to(xs.dtype), dim=-1)
+            d = to_np(d) if isinstance(d, Tensor) else np.asarray(d)
             if d.shape!=(len(xs), len(means)) or not np.isfinite(d).all():
                 gave = 'nan or infinite values' if d.shape==(len(xs), len(means)) else f'shape {list(d.shape)}'
                 raise ValueError(f'PixelSimilarity: the distance must give a finite number for each image and class, shape {[len(xs), len(means)]}, but gave {gave}')
@@ -91,8 +93,15 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
                 X, # images as in fit, with the same number of pixels
                )->np.ndarray: # the label of the nearest mean image, [n]
         "Find the nearest class of each image; raises `ValueError` for wrong shapes or nan."
-        nearest = self.distances(X).argmin(1)
+        nearest = self._nearest_l2(X) if self.distance=='l2' else self.distances(X).argmin(1)
         return self.classes_[nearest]
+
+    def _nearest_l2(self, X):
+        "The number of the nearest mean, by one matrix product for each piece."
+        check_is_fitted(self)
+        X = validate_data(self, _flat(X), reset=False)
+        pieces = ((xs, torch.from_numpy(self.means_).to(xs.dtype)) for xs in self._pieces(X, 2_000))
+        return np.concatenate([to_np(((m*m).sum(1) - 2*xs@m.T).argmin(1)) for xs,m in pieces])
 
     def _distance(self):
         f = _distances.get(self.distance, self.distance) if isinstance(self.distance, str) else self.distance
@@ -101,14 +110,17 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
 
     def _rows(self, X): return max(1, 2_000_000//(X.shape[1]*len(self.classes_)))   # blocks of 8 MB
 
-    def _pieces(self, X):
-        for i in range(0, len(X), n:=self._rows(X)):
-            xs = torch.from_numpy(np.array(X[i:i+n], dtype=X.dtype.newbyteorder('='), order='C'))    # a copy, which a distance may use up
+    def _pieces(self, X, n):
+        "`n` images at a time, as float tensors; copies, if the distance is not one of ours and might use them up."
+        for i in range(0, len(X), n):
+            x = X[i:i+n].astype(X.dtype.newbyteorder('='), copy=callable(self.distance))
+            xs = torch.from_numpy(np.require(x, requirements='CW'))
             yield xs if xs.dtype==torch.float64 else xs.float()
 
 def _flat(X):
     "Images as an array with one row each; anything that isn't several images is left for scikit-learn to judge."
+    if isinstance(X, (list, tuple)) and len(X) and all(isinstance(o, (Tensor, np.ndarray)) and o.ndim>1 for o in X): X = tensor([tensor(o) for o in X])
     X = to_np(X) if isinstance(X, Tensor) else X
-    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim>2 and X.size else X
+    return X.reshape(len(X), int(np.prod(X.shape[1:]))) if isinstance(X, np.ndarray) and X.ndim>2 else X
 
 def _labels(y): return to_np(y) if isinstance(y, Tensor) else y

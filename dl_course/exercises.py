@@ -12,11 +12,15 @@ import numpy as np, torch
 # %% ../nbs/tools/exercises.ipynb #cb3c2db5
 def _same(got, want, tol):
     "Whether an answer is the expected one, numbers to within `tol`."
-    if isinstance(want, (list, tuple)) and not all(isinstance(o, (int, float)) for o in want):
+    if isinstance(got, torch.Tensor): got = got.detach().cpu()
+    if isinstance(want, (list, tuple)):
+        if isinstance(got, range): got = list(got)
+        elif hasattr(got, 'tolist'): got = got.tolist()
         return isinstance(got, (list, tuple)) and len(got)==len(want) and all(_same(g, w, tol) for g,w in zip(got, want))
+    if isinstance(want, dict): return isinstance(got, dict) and got.keys()==want.keys() and all(_same(got[k], w, tol) for k,w in want.items())
     if isinstance(got, torch.Tensor) and got.ndim==0 and isinstance(want, bool): got = got.item()
     if isinstance(want, bool) or isinstance(got, bool): return isinstance(want, bool) and isinstance(got, (bool, np.bool_)) and bool(got)==want
-    if isinstance(want, (int, float, complex, list, tuple, np.ndarray, np.number, torch.Tensor)):
+    if isinstance(want, (int, float, complex, np.ndarray, np.number, torch.Tensor)):
         try: got, want = (torch.as_tensor(o, dtype=torch.complex128) for o in (got, want))
         except (TypeError, ValueError, RuntimeError, OverflowError): return False
         return got.shape==want.shape and torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True)

@@ -7,6 +7,8 @@ __all__ = ['gv', 'plot_function', 'mse', 'mae', 'rmse', 'gradient_descent', 'ini
            'batch_accuracy', 'MiniBatches', 'train_epoch', 'validate_epoch', 'fit']
 
 # %% ../nbs/foundations/03_sgd.ipynb #6f8014da
+from contextlib import contextmanager
+from numbers import Integral
 import math, re, subprocess
 import numpy as np, pandas as pd, torch, graphviz
 from torch import Tensor
@@ -79,7 +81,7 @@ def mse(preds:Tensor, # predictions, float, any shape
        )->Tensor: # a single number, rank 0, in the square of the targets' unit
     "Mean squared error; raises `ValueError` when the shapes differ."
     _same_shape('mse', preds, targs)
-    return (preds-targs).square().mean()
+    return (preds - targs.to(preds.dtype)).square().mean()
 
 # %% ../nbs/foundations/03_sgd.ipynb #729c30db
 def mae(preds:Tensor, # predictions, float, any shape
@@ -87,7 +89,7 @@ def mae(preds:Tensor, # predictions, float, any shape
        )->Tensor: # a single number, rank 0, in the targets' unit
     "Mean absolute error; raises `ValueError` when the shapes differ."
     _same_shape('mae', preds, targs)
-    return (preds-targs).abs().mean()
+    return (preds - targs.to(preds.dtype)).abs().mean()
 
 # %% ../nbs/foundations/03_sgd.ipynb #0ab91c55
 def rmse(preds:Tensor, # predictions, float, any shape
@@ -128,7 +130,7 @@ def gradient_descent(loss_func, # function from the parameters, a tensor of rank
     if p.ndim!=1 or not len(p): raise ValueError(f'gradient_descent: params must be of rank 1, with at least one number, but have shape {list(p.shape)}')
     names = list(names) if names is not None else [chr(97+i) for i in range(len(p))] if len(p)<=26 else [f'p{i}' for i in range(len(p))]
     if len(names)!=len(p): raise ValueError(f'gradient_descent: {len(p)} parameters but {len(names)} names; give one for each')
-    if not isinstance(n_steps, int) or n_steps<0: raise ValueError(f'gradient_descent: n_steps must be a whole number, 0 or more, not {n_steps!r}')
+    if not isinstance(n_steps, Integral) or n_steps<0: raise ValueError(f'gradient_descent: n_steps must be a whole number, 0 or more, not {n_steps!r}')
     p.requires_grad_()
     rows = []
     for step in range(n_steps+1):
@@ -155,8 +157,8 @@ def init_params(size, # shape, a tuple or a whole number
                )->Tensor: # parameters with requires_grad, float32 of shape size
     "Make random parameters, normally distributed around 0; raises `ValueError` when `std` is negative."
     if not std>=0: raise ValueError(f'init_params: std is a spread, 0 or more, not {std}')
-    size = (size,) if isinstance(size, int) else tuple(size)
-    if not all(isinstance(n, int) and n>=0 for n in size): raise ValueError(f'init_params: size must be whole numbers, such as (784,1), not {size}')
+    size = (int(size),) if isinstance(size, Integral) else tuple(size)
+    if not all(isinstance(n, Integral) and n>=0 for n in size): raise ValueError(f'init_params: size must be whole numbers, such as (784,1), not {size}')
     gen = None if seed is None else torch.Generator().manual_seed(seed)
     return (torch.randn(size, generator=gen)*std).requires_grad_()
 
@@ -207,7 +209,7 @@ class MiniBatches:
                 raise TypeError(f'MiniBatches: {what} must be a tensor with one row for each item, not {type(o).__name__}; tensor(...) makes one')
         if len(x)!=len(y): raise ValueError(f'MiniBatches: {len(x)} inputs but {len(y)} targets; there must be one target for each input')
         if not len(x): raise ValueError('MiniBatches: there are no items to make batches of')
-        if not isinstance(batch_size, int) or batch_size<1: raise ValueError(f'MiniBatches: batch_size must be a whole number from 1 up, not {batch_size!r}')
+        if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size<1: raise ValueError(f'MiniBatches: batch_size must be a whole number from 1 up, not {batch_size!r}')
         self.x,self.y,self.batch_size,self.shuffle = x,y,batch_size,shuffle
         self._generator = None if seed is None else torch.Generator().manual_seed(seed)
 
@@ -222,7 +224,7 @@ class MiniBatches:
 def _check_params(params):
     "The parameters as a list, if they are what can be trained."
     if isinstance(params, Tensor): raise TypeError('params is a single tensor; give a list of tensors, such as [weights, bias]')
-    params = list(params)
+    params = [p for p in params if not (isinstance(p, torch.nn.Parameter) and not p.requires_grad)]     # without frozen ones
     if not params or not all(isinstance(p, Tensor) and p.requires_grad and p.is_leaf for p in params):
         raise ValueError('params must be tensors that were made with requires_grad, such as those of init_params, and not results of a calculation with them')
     return params
@@ -266,6 +268,15 @@ def train_epoch(model, # function from a batch of inputs to predictions
     return total/n
 
 # %% ../nbs/foundations/03_sgd.ipynb #1b22aa65
+@contextmanager
+def _evaluating(model):
+    "Put a PyTorch module, all of its parts, into evaluation mode for a while; other functions have none."
+    modes = {m: m.training for m in model.modules()} if isinstance(model, torch.nn.Module) else {}
+    if modes: model.eval()
+    try: yield
+    finally:
+        for m,training in modes.items(): m.training = training
+
 @torch.no_grad()
 def validate_epoch(model, # function from a batch of inputs to predictions
                    dl, # batches (inputs, targets), as for train_epoch
@@ -274,9 +285,10 @@ def validate_epoch(model, # function from a batch of inputs to predictions
     "Measure metrics, or a loss, over a whole data set without learning from it; raises `ValueError` when there are no batches."
     metrics = metrics or (batch_accuracy,)
     totals,n = [0.]*len(metrics),0
-    for xb,yb in dl:
-        preds = model(xb)
-        totals,n = [t + float(m(preds, yb))*len(xb) for t,m in zip(totals, metrics)], n + len(xb)
+    with _evaluating(model):
+        for xb,yb in dl:
+            preds = model(xb)
+            totals,n = [t + float(m(preds, yb))*len(xb) for t,m in zip(totals, metrics)], n + len(xb)
     if not n: raise ValueError('validate_epoch: the data loader gave no batches')
     return totals[0]/n if len(metrics)==1 else [t/n for t in totals]
 
@@ -292,9 +304,9 @@ def fit(model, # function from a batch of inputs to predictions
         show=None, # called with each row of the table as it is made, a dict, to show progress
        )->pd.DataFrame: # a row for each epoch: epoch, train_loss, valid_loss, and the metric under its own name
     "Train for some epochs and validate after each; raises `FloatingPointError` naming epoch and batch when a loss is nan or infinite."
-    if not isinstance(epochs, int) or epochs<1: raise ValueError(f'fit: epochs must be a whole number, at least 1, not {epochs!r}')
+    if not isinstance(epochs, Integral) or epochs<1: raise ValueError(f'fit: epochs must be a whole number, at least 1, not {epochs!r}')
     for name,dl in (('train_dl',train_dl), ('valid_dl',valid_dl)):
-        if iter(dl) is dl: raise ValueError(f'fit: {name} runs out after one pass; use list({name})')
+        if hasattr(dl, '__next__'): raise ValueError(f'fit: {name} runs out after one pass; use list({name})')
     _check_lr('fit', lr)
     params,rows = _check_params(params),[]
     for epoch in range(epochs):

@@ -54,17 +54,20 @@ def _array(x):
     if a.dtype.kind not in 'biufc': raise TypeError('not numbers')
     if a.dtype.kind=='u' and a.size and a.max()>np.iinfo(np.int64).max:
         raise OverflowError('a number is larger than 2**63-1, the largest of int64')
-    a = a.astype(a.dtype.newbyteorder('='))       # as this processor keeps its numbers
-    return a.astype(_no_torch.get(a.dtype, a.dtype))
+    a = a.astype(a.dtype.newbyteorder('='), copy=False)       # as this processor keeps its numbers
+    return a.astype(_no_torch.get(a.dtype, a.dtype), copy=False)
 
 def _is_many(x):
     "Whether `x` is a list, range, generator or the like, rather than one thing that NumPy knows."
     return hasattr(x, '__iter__') and not isinstance(x, (str, bytes, dict, Tensor, np.ndarray, Image.Image, pd.DataFrame, pd.Series))
 
 def _plain(x):
-    "Nested lists with every tensor in them as lists, too."
-    if isinstance(x, Tensor): return x.tolist()
-    return [_plain(o) for o in x] if _is_many(x) else x
+    "Nested lists with every tensor and image in them as an array."
+    if isinstance(x, Tensor): return to_np(x)
+    if isinstance(x, Image.Image): return _array(x)
+    if not _is_many(x): return x
+    x = list(x)
+    return x if set(map(type, x)) <= {int, float, bool} else [_plain(o) for o in x]
 
 def tensor(x, # PIL image, array, (nested) list of numbers or tensors, pandas table or column, number
            *rest, # more numbers, so that tensor(1,2,3) is the same as tensor([1,2,3])
@@ -82,7 +85,7 @@ def tensor(x, # PIL image, array, (nested) list of numbers or tensors, pandas ta
         x = torch.stack(x)
     if isinstance(x, Tensor): res = x.detach().clone()
     else:
-        try: a = _array(_plain(x) if isinstance(x, list) and any(isinstance(o, Tensor) or _is_many(o) for o in x) else x)
+        try: a = _array(_plain(x) if isinstance(x, list) else x)
         except OverflowError as e: raise ValueError(f'tensor: cannot make a tensor from this {kind}: {e}') from None
         except (TypeError, ValueError) as e:
             why = 'its rows have different lengths' if 'inhomogeneous' in str(e) else 'it holds something other than numbers'
@@ -131,19 +134,24 @@ def _name(o, i):
     "How to name the `i`-th image in an error."
     return str(o) if isinstance(o, (str, Path)) else f'image number {i}'
 
+def _upright(im):
+    "The image, turned if the camera noted that it was held upright."
+    return ImageOps.exif_transpose(im) if im.getexif().get(0x112, 1)!=1 else im
+
 def _pixels(im, mode, name):
     "The pixels of a PIL image as a uint8 array, [h, w] or [h, w, c]."
     if im.mode.startswith(('I','F')) and mode!=im.mode:      # a conversion would cut off everything above 255
         raise ValueError(f'stack_images: {name} has pixels of type {im.mode!r}, which are not 8-bit; scale its numbers yourself, such as tensor(im).float()/65535')
     want = mode or _modes.get(im.mode, im.mode)
-    return np.asarray(im if im.mode==want else im.convert(want))
+    try: return np.asarray(im if im.mode==want else im.convert(want))
+    except ValueError as e: raise ValueError(f'stack_images: {name} of type {im.mode!r} cannot be converted to mode {want!r} ({e})') from None
 
 def _read(file, mode):
     "The pixels of an image file, or an error that names the file."
     try:
         with Image.open(file) as im:
             im.load()
-            im = ImageOps.exif_transpose(im)       # a camera held upright says so in the file
+            im = _upright(im)
     except FileNotFoundError: raise FileNotFoundError(f'stack_images: there is no file {file}') from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         why = 'the file is empty' if Path(file).is_file() and not Path(file).stat().st_size else e
@@ -153,7 +161,7 @@ def _read(file, mode):
 def _as_array(o, i, mode):
     "The `i`-th image, whatever it is, as an array."
     if isinstance(o, (str, Path)): return _read(o, mode)
-    a = _pixels(o, mode, _name(o, i)) if isinstance(o, Image.Image) else to_np(tensor(o))
+    a = _pixels(_upright(o), mode, _name(o, i)) if isinstance(o, Image.Image) else to_np(tensor(o))
     if a.ndim not in (2,3): raise ValueError(f'stack_images: an image has rank 2 or 3, but {_name(o, i)} has shape {list(a.shape)}')
     return a
 

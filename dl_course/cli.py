@@ -8,7 +8,7 @@ __all__ = ['tour', 'start', 'main']
 # %% ../nbs/tools/cli.ipynb #60de6981
 from contextlib import contextmanager
 from pathlib import Path
-import argparse, json, os, platform, re, sys, tempfile, time, uuid
+import argparse, json, os, platform, re, shutil, sys, tempfile, time, uuid
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt
 from safetensors.torch import save_file
@@ -172,10 +172,18 @@ def tour(out=None, # the folder to make; by default dl_course_tour in the curren
     return res
 
 # %% ../nbs/tools/cli.ipynb #b29902c6
+def _root():
+    "The folder of the course's notebooks: inside the installed package, or in the clone."
+    package = Path(dl_course.__file__).resolve().parent
+    return package/'notebooks' if (package/'notebooks').is_dir() else package.parent/'nbs'
+
+def _pictures():
+    "The pictures that notebooks show: a dict from relative path to file."
+    return {f.relative_to(_root()).as_posix(): f for f in sorted(_root().glob('images/*.png'))}
+
 def _notebooks():
     "The course's notebooks: a dict from relative path to file."
-    package = Path(dl_course.__file__).resolve().parent
-    root = package/'notebooks' if (package/'notebooks').is_dir() else package.parent/'nbs'
+    root = _root()
     res = {f.relative_to(root).as_posix(): f for f in sorted(root.rglob('*.ipynb')) if not any(p.startswith(('.','_')) for p in f.relative_to(root).parts)}
     if not res: raise FileNotFoundError(f'no notebooks in {root}: the package seems to be incomplete; install it again')
     return res
@@ -221,6 +229,9 @@ def start(folder='dl_course_notebooks', # where to put them; it is made if need 
             if kind=='clean' and not name.startswith(('lessons','foundations','applications')): continue
             dst = folder/kind/name
             (written if _write_new(dst, json.dumps(_for_readers(nb, kind=='clean'), indent=1, ensure_ascii=False)+'\n') else kept).append(dst)
+    for name,src in _pictures().items():
+        dst = folder/'complete'/name
+        if not dst.exists(): dst.parent.mkdir(parents=True, exist_ok=True); shutil.copyfile(src, dst)
     print(f'{len(written)} notebooks written to {folder}' + (f'; {len(kept)} that were there already were left as they are' if kept else ''))
     print(f'''
     complete/  text, code and outputs: read and run these

@@ -8,7 +8,7 @@ __all__ = ['tour', 'start', 'main']
 # %% ../nbs/tools/cli.ipynb #60de6981
 from contextlib import contextmanager
 from pathlib import Path
-import argparse, json, os, platform, re, shutil, sys, tempfile, time, uuid
+import argparse, json, os, platform, re, sys, tempfile, time, uuid
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt
 from safetensors.torch import save_file
@@ -205,13 +205,13 @@ def _for_readers(nb, clean):
     cells = [c for c in nb['cells'] if not (_is_hidden(src := ''.join(c['source'])) and 'nbdev' in src)]
     return {**nb, 'cells': [new for c in cells if (new := _clean_cell(c))] if clean else cells}
 
-def _write_new(path, text):
-    "Write a new file, whole or not at all; False if there is one already."
+def _write_new(path, data):
+    "Write bytes into a new file, whole or not at all; False if there is one already."
     if os.path.lexists(path): return False
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
     try:
-        part.write_text(text, encoding='utf-8')
+        part.write_bytes(data)
         try: os.link(part, path)         # unlike a rename, it never replaces a file
         except FileExistsError: return False
         except OSError: part.rename(path)   # a file system without links
@@ -228,10 +228,10 @@ def start(folder='dl_course_notebooks', # where to put them; it is made if need 
         for kind in ('complete','clean'):
             if kind=='clean' and not name.startswith(('lessons','foundations','applications')): continue
             dst = folder/kind/name
-            (written if _write_new(dst, json.dumps(_for_readers(nb, kind=='clean'), indent=1, ensure_ascii=False)+'\n') else kept).append(dst)
+            text = json.dumps(_for_readers(nb, kind=='clean'), indent=1, ensure_ascii=False) + '\n'
+            (written if _write_new(dst, text.encode()) else kept).append(dst)
     for name,src in _pictures().items():
-        dst = folder/'complete'/name
-        if not dst.exists(): dst.parent.mkdir(parents=True, exist_ok=True); shutil.copyfile(src, dst)
+        _write_new(folder/'complete'/name, src.read_bytes())
     print(f'{len(written)} notebooks written to {folder}' + (f'; {len(kept)} that were there already were left as they are' if kept else ''))
     print(f'''
     complete/  text, code and outputs: read and run these

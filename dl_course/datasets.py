@@ -219,7 +219,7 @@ _FASHION = _Source('fashion_mnist', 'Fashion-MNIST, 70,000 photos of clothes and
 # %% ../nbs/foundations/01_datasets.ipynb #a0ff8271
 def _progress(items, total, after=2.):
     "`items` with a progress bar, which appears when they have taken `after` seconds, where somebody can see it."
-    start,bar,seen = time.time(),None,IN_NOTEBOOK or sys.stdout.isatty()
+    start,bar,seen = time.time(),None,IN_NOTEBOOK or sys.stdout is not None and sys.stdout.isatty()
     for i,o in enumerate(items):
         if seen and bar is None and time.time()-start>after:
             from fastprogress.fastprogress import progress_bar # not needed otherwise, and slow to import
@@ -470,7 +470,7 @@ def get_image_files(path, # a folder
         if missing: raise FileNotFoundError(f'get_image_files: there is no folder {path/min(missing)}')
         dirs[:] = [o for o in dirs if recurse and (o in chosen if chosen else not o.startswith('.'))]
         if not chosen or '.' in chosen: res += _image_files(place)
-    return L(sorted(Path(o) for o in res))
+    return L(Path(o) for o in sorted(res, key=lambda o: o.split(os.sep))) # as paths sort, and much faster
 
 
 

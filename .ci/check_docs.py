@@ -8,6 +8,7 @@ import ast, io, json, re, sys, tokenize
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCS = (ast.FunctionDef, ast.AsyncFunctionDef)
+EVENT = re.compile('(before|after)_(create|fit|epoch|train|batch|pred|loss|backward|step|validate|cancel_[a-z]+)')     # of a callback: the name says it all
 
 
 def name_of(node):
@@ -108,6 +109,13 @@ class Module:
         if not any(l not in ends and self.beside(l, ends) or l in ends and node.returns is not None and l in self.comments for l in lines):
             self.fail(node, f'{label}: the result is not documented')
 
+    def inherited(self, node):
+        "The methods that a class's bases in this file document; one that takes their place needs no docstring of its own."
+        bases = {name_of(b) for b in node.bases}
+        return {n.name for c in self.top() if isinstance(c, ast.ClassDef) and c is not node and c.name in bases
+                for n in c.body if isinstance(n, FUNCS) and ast.get_docstring(n)} | {
+                m for c in self.top() if isinstance(c, ast.ClassDef) and c is not node and c.name in bases for m in self.inherited(c)}
+
     def klass(self, node):
         self.items.append(node.name)
         if why := sentence(ast.get_docstring(node)): self.fail(node, f'{node.name} {why}')
@@ -116,6 +124,7 @@ class Module:
             if fields and isinstance(n, ast.AnnAssign) and not n.target.id.startswith('_') and not self.beside(n.lineno):
                 self.fail(n, f'{node.name}: field `{n.target.id}` is not documented')
             if not isinstance(n, FUNCS): continue
+            if EVENT.fullmatch(n.name) and len(n.args.args) == 1 or n.name in self.inherited(node): continue
             if n.name == '__init__': self.function(n, f'{node.name}.__init__', True, init=True)
             elif not n.name.startswith('_') and not any(name_of(d) in ('setter', 'deleter') for d in n.decorator_list):
                 self.function(n, f'{node.name}.{n.name}', True)

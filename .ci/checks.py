@@ -210,9 +210,11 @@ def imports(p, r):
     for nb in p.tracked('nbs/foundations/*.ipynb'):
         m = re.search(r'#\|\s*default_exp\s+([\w.]+)', (p.clone/nb).read_text(encoding='utf-8'))
         if m: mods.append(f'dl_course.{m[1]}')
+    away = p.tmp/'away'          # the folder of the clone would be taken for a package of its name
+    away.mkdir(exist_ok=True)
     for m in mods:
         code = f'import sys, importlib; importlib.import_module({m!r}); assert "fastai" not in sys.modules, "it imports fastai"'
-        rc, out = p.run('python', '-c', code, cwd=p.tmp)
+        rc, out = p.run('python', '-c', code, cwd=away)
         r.check(f'import {m} without fastai', rc == 0, out.strip().splitlines()[-1] if out.strip() else f'exit status {rc}', out)
 
 
@@ -398,7 +400,27 @@ def installed(p, r):
             r.check(name, seen[0] == seen[1], f'{seen[0]} and {seen[1]}')
             files = [{f.name: f.read_bytes() for f in (away/t).rglob('*.safetensors')} for t in ('tour1', 'tour2')]
             r.check('the tour again gives the same weights', files[0] and files[0] == files[1], 'they differ, which accuracies can hide')
+    _train(r, go, cmd, away)
     _start(r, go, py, cmd, away, p)
+
+
+def _train(r, go, cmd, away):
+    "Train and predict from the command line, and go on with a training that is finished."
+    words = cmd, 'train', '--data', 'mnist_sample', '--arch', 'mlp', '--epochs', '2', '--out', 'trained'
+    rc, out = go(*words)
+    if not r.check('dl_course train', rc == 0 and (away/'trained'/'model.safetensors').is_file(), f'exit status {rc}', out): return
+    before = (away/'trained'/'model.safetensors').read_bytes()
+    rc, out = go(*words)
+    r.check('dl_course train leaves a folder that is there alone', rc == 1 and 'is there already' in out, f'exit status {rc}', out)
+    rc, out = go(*words, '--resume')
+    r.check('dl_course train --resume, when finished, changes nothing', rc == 0 and (away/'trained'/'model.safetensors').read_bytes() == before, f'exit status {rc}', out)
+    digit = next(f for f in sorted(away.parent.rglob('valid/3/*.png')))
+    rc, out = go(cmd, 'predict', 'trained/model.safetensors', digit, '--json')
+    try: res = json.loads(out.strip().splitlines()[-1])
+    except (ValueError, IndexError): res = {}
+    r.check('dl_course predict', rc == 0 and res.get('label') in ('3', '7') and abs(sum(res['probabilities'].values()) - 1) < 1e-4, f'exit status {rc}', out)
+    rc, out = go(cmd, 'predict', 'trained/history.csv', digit)
+    r.check('dl_course predict refuses what is no model', rc == 1 and 'Traceback' not in out and 'history.csv' in out, f'exit status {rc}', out)
 
 
 def _start(r, go, py, cmd, away, p):

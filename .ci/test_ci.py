@@ -52,6 +52,12 @@ docs(F.replace("__all__ = ['f']", ''), 'no `__all__`')
 docs('__all__ = []\n@patch\ndef go(self:C, x): # how far\n    "Go."\n')
 docs('__all__ = []\n@patch\ndef go(self:C, x):\n    "Go."\n', 'parameter `x`')
 docs('__all__ = []\ndef _hidden(x): return x\ndef helper(x): return x\n')
+K = '__all__ = ["A", "B"]\nclass A:\n    "A thing."\n    def go(self)->int: # how far\n        "Go."\n        return 1\nclass B(A):\n    "Another."\n    def go(self): return 2\n'
+docs(K)
+docs(K.replace('B(A)', 'B'), 'has no docstring')
+docs(K.replace('        "Go."\n', ''), 'has no docstring')
+docs(K.replace('    def go(self): return 2', '    def before_fit(self): return 2'))
+docs(K.replace('    def go(self): return 2', '    def before_fit(self, x): return 2'), 'has no docstring')
 C = '''__all__ = ['C']
 class C:
     "A thing."

@@ -84,7 +84,7 @@ class ProgressCallback(Callback):
         if self.kind: self._bar()
         if self.logs: self.learn.logger = self.old
 
-if ProgressCallback not in Learner.default_cbs: Learner.default_cbs.append(ProgressCallback)
+Learner.default_cbs[:] = [cb for cb in Learner.default_cbs if cb.__name__!='ProgressCallback'] + [ProgressCallback]     # once, even when reloaded
 
 # %% ../nbs/foundations/07_callbacks.ipynb #48aef0cd
 class ParamScheduler(Callback):

@@ -276,8 +276,7 @@ def _find(self:Learner, event):
     # a callback of fastai's is called as such, and asks itself whether it should run
     return [(cb, f if isinstance(cb, Callback) else partial(cb, event)) for cb,f in found if f]
 
-@patch
-def __call__(self:Learner, event):
+def _announce(self, event):
     "Call what listens to an event."
     found = self._listeners.get(event)
     if found is None: found = self._listeners[event] = self._find(event)
@@ -290,6 +289,8 @@ def __call__(self:Learner, event):
             raise _mark(_named(e, f'{type(cb).__name__}, at {event}')) from e
     if event=='after_fit':
         for cb in self.cbs: cb.run = True
+
+Learner.__call__ = _announce           # so that self('before_fit') announces that event
 
 # %% ../nbs/foundations/06_learner.ipynb #ca539d97
 @patch

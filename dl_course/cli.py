@@ -19,6 +19,7 @@ from .tensor import show_images
 from .datasets import URLs, atomic_folder, get_image_files, load_images, untar_data
 from .baseline import PixelSimilarity
 from .sgd import MiniBatches, fit, init_params, sigmoid
+from .files import _put # a file of ours, whole or not at all
 from .dataloader import DataLoaders, augment
 from .optimizer import AdamW
 from .learner import Callback, Learner, accuracy, set_seed
@@ -234,15 +235,7 @@ class _LogFile(Callback):
     order = 900
     def __init__(self, path): self.path_ = path
     def after_epoch(self):
-        if self.learn.is_main_process and not self.learn.validating: _replace(self.path_, self.learn.recorder.table.to_csv().encode())
-
-def _replace(path, data):
-    "Write a file of ours, in place of the one that is there."
-    part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally: part.unlink(missing_ok=True)
+        if self.learn.is_main_process and not self.learn.validating: _put(self.path_, self.learn.recorder.table.to_csv().encode())
 
 @contextmanager
 def _training_folder(out, settings, resume):
@@ -261,7 +254,7 @@ def _training_folder(out, settings, resume):
     out.mkdir(parents=True, exist_ok=resume)
     try:
         with FileLock(out/'.lock', blocking=False):
-            if not about.exists(): _replace(about, json.dumps(settings, indent=1).encode())
+            if not about.exists(): _put(about, json.dumps(settings, indent=1).encode())
             yield
     except BaseException:
         if new and {o.name for o in out.iterdir()}<={'.lock', about.name}: shutil.rmtree(out)      # nothing was trained

@@ -22,7 +22,7 @@ from . import __version__
 from .tensor import tensor
 from .files import read_tensors, write_tensors, _plain, _unplain
 from .dataloader import DataLoaders, Prepare, _channels
-from .learner import Learner, _kind, _unwrap
+from .learner import Learner, _activations, _kind, _unwrap
 
 # %% ../nbs/foundations/08_saving.ipynb #42901c4b
 _layer_args = '''
@@ -267,8 +267,6 @@ class Prediction(NamedTuple):
     probabilities: dict # the probability of each class
 
 # %% ../nbs/foundations/08_saving.ipynb #c6707537
-_activations = {'softmax': lambda x: x.softmax(1), 'sigmoid': torch.sigmoid, 'none': lambda x: x}
-
 class Predictor:
     "A trained model together with all that it needs to answer: how inputs are prepared, what its outputs mean; it can be used by several threads."
     def __init__(self,
@@ -356,7 +354,7 @@ class Predictor:
     def _results(self, out, i, many):
         "Model outputs as answers."
         if not isinstance(out, Tensor): raise ValueError(f'the model must give a tensor, but gave a {type(out).__name__}')
-        out = _activations[self.activation](out.float()).cpu()
+        out = _activations[self.activation][0](out.float()).cpu()
         for j in (~out.flatten(1).isfinite().all(1)).nonzero().flatten().tolist() if len(out) else []:
             raise ValueError(f'for {f"input {i+j}" if many else "this input"} the model gives nan or infinity; are there such numbers in the input?')
         vocab = self.vocab
@@ -497,7 +495,7 @@ def _find_activation(loss_func, vocab):
     if hasattr(loss_func, 'activation'):
         try: y = loss_func.activation(x)
         except Exception: y = None
-        name = next((k for k,f in _activations.items() if isinstance(y, Tensor) and y.shape==x.shape and torch.allclose(f(x), y)), None)
+        name = next((k for k,(f,_) in _activations.items() if isinstance(y, Tensor) and y.shape==x.shape and torch.allclose(f(x), y)), None)
     elif name=='none' and vocab is not None: name = None
     if name is None:
         loss = getattr(loss_func, '__name__', type(loss_func).__name__)

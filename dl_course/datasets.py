@@ -9,6 +9,7 @@ __all__ = ['read_idx', 'stratified_pick', 'atomic_folder', 'data_home', 'URLs', 
 # %% ../nbs/foundations/01_datasets.ipynb #107dc31f
 import errno, gzip, hashlib, io, itertools, json, math, os, re, shutil, struct, sys, time, uuid, warnings, zlib
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Iterator, NamedTuple
@@ -310,10 +311,14 @@ def _find(file, source, home):
 
 # %% ../nbs/foundations/01_datasets.ipynb #ae82bd70
 class URLs:
-    "The data sets that `untar_data` knows, each with folders `train` and `valid`, MNIST too (fastai's MNIST has `training` and `testing`)."
+    "The data sets that `untar_data` knows; the first three have folders `train` and `valid`, MNIST too (fastai's MNIST has `training` and `testing`)."
     MNIST_SAMPLE = 'mnist_sample' # handwritten 3s and 7s
     MNIST = 'mnist' # all ten digits; in train and valid, where fastai's has training and testing
     FASHION_MNIST = 'fashion_mnist' # ten kinds of clothes and shoes
+    STAMPS = 'stamps' # colour photos on white in eight folders, such as animals and food
+    SOLAR_CELLS = 'solar_cells' # grey photos of functional and defective solar cells
+    SPOKEN_WORDS = 'spoken_words' # short recordings in eight languages
+    PETS = 'pets' # photos of cats and dogs, 812 MB, from the network only
 
 _digits = [str(i) for i in range(10)]
 _clothes = ['T-shirt_top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle_boot']
@@ -329,6 +334,13 @@ class _DataSet(NamedTuple):
         "About how many images that is."
         taken = [_n_images[split] * (1 if split=='all' else share) for split,share in self.shares.items()]
         return round(sum(taken) * len(self.classes)/10)
+    @property
+    def title(self): return self.source.title
+    @property
+    def licence(self): return self.source.licence
+    def write(self, home, folder):
+        "Write the images into `folder`; how many are in each split and class."
+        return _write_images(folder, _load_source(self, home), self.classes)
 
 _all_images = {'train': 1., 'valid': 1.}, 'the original split, all images'
 _fifth = {'all': .2}, ('in each class, the fifth of the images (rounded) with the smallest SHA-256 of "dl_course" and pixels is valid, '
@@ -336,8 +348,11 @@ _fifth = {'all': .2}, ('in each class, the fifth of the images (rounded) with th
 _part = {'train': 8/60, 'valid': .2}, ('of the original split, in each class the 800 train and 200 valid images with the smallest SHA-256 '
                                        'of "dl_course" and pixels')
 
+_elsewhere = dict.fromkeys((URLs.STAMPS, URLs.SOLAR_CELLS, URLs.SPOKEN_WORDS, URLs.PETS), 'dl_course.photos') # the module that describes it, in its _sets
+
 def _data_set(url, full):
     "What is to be written for `url`."
+    if url in _elsewhere: return import_module(_elsewhere[url])._sets[url]
     digits = dict(enumerate(_digits))
     if url==URLs.MNIST_SAMPLE: digits = {i: digits[i] for i in (3,7)}
     if url in (URLs.MNIST, URLs.MNIST_SAMPLE): return _DataSet(_MNIST, digits, *_all_images) if full else _DataSet(_DIGITS, digits, *_fifth)
@@ -379,7 +394,7 @@ _suffixes = {'.png', '.jpg', '.jpeg', '.gif', '.bmp', '.webp', '.tif', '.tiff', 
 
 def _write_index(folder, name, ds, counts):
     "Write the file that says what is in the folder."
-    index = dict(made_by='dl_course', version=_VERSION, name=name, source=ds.source.title, split=ds.rule, licence=ds.source.licence, images=counts)
+    index = dict(made_by='dl_course', version=_VERSION, name=name, source=ds.title, split=ds.rule, licence=ds.licence, images=counts)
     with open(folder/_INDEX, 'w', encoding='utf-8') as f:
         f.write(json.dumps(index, indent=1) + '\n')
         f.flush()
@@ -408,19 +423,24 @@ def _image_files(folder):
     with os.scandir(folder) as found: found = [o for o in found if _is_image(o.name)]
     return [o.path for o in found if o.is_file(follow_symlinks=False) or os.path.isfile(o.path)]
 
+def _data_files(folder):
+    "The paths, as str, of all files in a folder, except hidden ones; none if there is no such folder."
+    if not os.path.isdir(folder): return []
+    with os.scandir(folder) as found: return [o.path for o in found if not o.name.startswith('.') and os.path.isfile(o.path)]
+
 def _damage(path, counts):
     "Why the data set in `path` must be made anew, or None if it can be used."
     if not counts: return f'its {_INDEX} cannot be read, or is from another version of dl_course'
-    empty = sum(os.stat(o).st_size==0 for folder in counts for o in _image_files(path/folder))
-    if empty: return f'{empty} of its images are empty files, as after a power cut'
+    empty = sum(os.stat(o).st_size==0 for folder in counts for o in _data_files(path/folder))
+    if empty: return f'{empty} of its files are empty files, as after a power cut'
 
 def _is_ready(path, name):
     "Whether `path` holds the data set `name` and can be used, with a warning if images are missing; raises `FileExistsError` if it is not ours."
     if not os.path.lexists(path): return False
     counts = _read_index(path, name)
     if _damage(path, counts): return False
-    missing = sum(max(0, n-len(_image_files(path/folder))) for folder,n in counts.items())
-    if missing: warnings.warn(f'{path}: {missing} of {sum(counts.values())} images are missing. If you did not remove them yourself, '
+    missing = sum(max(0, n-len(_data_files(path/folder))) for folder,n in counts.items())
+    if missing: warnings.warn(f'{path}: {missing} of {sum(counts.values())} files are missing. If you did not remove them yourself, '
                               'make the folder anew with force_download=True; the old one is moved aside', stacklevel=3)
     return True
 
@@ -429,10 +449,10 @@ def untar_data(url:str, # one of URLs
                base=None, # the folder for data sets; by default data_home()
                full:bool=False, # all images of the original, not 10,000 (or the 3s and 7s of them)? MNIST needs a network for it, the first time
                force_download:bool=False, # make the folder anew, and move the one that is there aside?
-              )->Path: # a folder with train/<class>/<number>.png and valid/<class>/<number>.png
+              )->Path: # a folder with train/<class>/<number>.png and valid/<class>/<number>.png; for photos and sounds, with a folder for each class
     "The folder of a data set, made at the first call, whole or not at all; raises `ValueError` or an `OSError` that says what to do."
     ds,home = _data_set(url, full),data_home(base)
-    name = url + ('_full' if full else '')
+    name = url + ('_full' if full and url not in _elsewhere else '')
     path = home/name
     if not force_download and _is_ready(path, name): return path
     try:
@@ -441,10 +461,7 @@ def untar_data(url:str, # one of URLs
             if os.path.lexists(path):
                 damage = _damage(path, _read_index(path, name))
                 if damage: warnings.warn(f'{path} is moved aside and made anew: {damage}', stacklevel=2)
-            splits = _load_source(ds, home)
-            with atomic_folder(path, replace=True) as part:
-                counts = _write_images(part, splits, ds.classes)
-                _write_index(part, name, ds, counts)
+            with atomic_folder(path, replace=True) as part: _write_index(part, name, ds, ds.write(home, part))
     except OSError as e:
         if e.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None)): raise _no_space(home, name, ds.n_images) from e
         told = 'DL_COURSE_HOME' in str(e) # by _locked

@@ -286,8 +286,8 @@ _channels = {'L': 1, 'RGB': 3, 'RGBA': 4}
 
 def _is_grey(mode): return mode in ('1', 'L', 'LA')
 
-def _open(file, size):
-    "An image file as a PIL image, in no more detail than `size` needs; an error names the file."
+def _open(file, size=None):
+    "An image file as a PIL image; where `size` is given, in no more detail than that needs; an error names the file."
     try:
         with Image.open(file) as im:
             if size: im.draft(None, (2*max(size),)*2) # a large JPEG can be read at a half, quarter or eighth of its size, which is quicker
@@ -312,20 +312,107 @@ def _to_pil(x):
     if most==1: t = (t*255).round()
     return Image.fromarray(t.to(torch.uint8).contiguous().cpu().numpy())
 
-def _pixels(x, mode, size, fit):
-    "An image, whatever it is, as an array of uint8, [c, h, w]."
-    im = _open(x, size) if isinstance(x, (str, Path)) else x if isinstance(x, Image.Image) else _to_pil(x)
+def _on_white(im):
+    "What can be seen through is shown on white."
+    if im.mode not in ('RGBA','LA','PA','RGBa','La') and 'transparency' not in im.info: return im
+    im = im.convert('RGBA')
+    white = Image.new('RGBA', im.size, 'white')
+    white.alpha_composite(im)
+    return white.convert('RGB')
+
+def _read(x, mode, size=None, read='fast'):
+    "An image, whatever it is, as a PIL image of `mode`."
+    im = _open(x, size if read=='fast' else None) if isinstance(x, (str, Path)) else x if isinstance(x, Image.Image) else _to_pil(x)
+    if read=='plain': return im if im.mode==mode else im.convert(mode)
     if im.mode[0] in 'IF':
         name = x if isinstance(x, (str, Path)) else 'this image'
         raise ValueError(f'Prepare: {name} has pixels of type {im.mode!r}, which are not 8-bit; scale its numbers, such as tensor(im).float()/65535')
     im,mode = _upright(im),mode or ('L' if _is_grey(im.mode) else 'RGB')
+    if read=='photo': im = _on_white(im)
     if 'transparency' in im.info: im = im.convert('RGBA')
-    if im.mode!=mode: im = im.convert(mode)
-    if size and im.size!=size[::-1]: im = _fits[fit](im, size[::-1]) # PIL puts the width first
+    return im if im.mode==mode else im.convert(mode)
+
+def _pixels(x, prepare):
+    "An image, whatever it is, as an array of uint8, [c, h, w]."
+    p = prepare
+    im = _read(x, p.mode, p.size, p.read)
+    if p.steps is not None: im = _do_steps(im, p.steps, _item_steps)
+    elif p.size and im.size!=p.size[::-1]: im = _fits[p.fit](im, p.size[::-1]) # PIL puts the width first
     a = np.asarray(im)
     return a[None] if a.ndim==2 else a.transpose(2,0,1)
 
 # %% ../nbs/foundations/04_dataloader.ipynb #f1d8eef2
+def _crop_pad(im, wh, corner, pad):
+    "The part of an image of size `wh` whose upper left corner is there; what lies outside is made up as `pad` says."
+    (w,h),(x,y),(W,H) = wh,corner,im.size
+    if x>0 or y>0 or x+w<W or y+h<H: im = im.crop((max(x,0), max(y,0), min(x+w, W), min(y+h, H)))
+    left,top,right,bottom = max(-x,0),max(-y,0),max(x+w-W,0),max(y+h-H,0)
+    if not left+top+right+bottom: return im
+    if pad=='zeros': return ImageOps.expand(im, (left,top,right,bottom), 0)
+    a = np.asarray(im)
+    around = ((top,bottom),(left,right),(0,0))[:a.ndim]
+    return Image.fromarray(np.pad(a, around, {'reflection': 'reflect', 'border': 'edge'}[pad]))
+
+def _resize_step(im, h, w, how, pad, resample):
+    W,H = im.size
+    if how!='squish':
+        m = (max if how=='pad' else min)(W/w, H/h)
+        cw,ch = int(m*w),int(m*h)
+        if cw*ch>2**28: raise ValueError(f'an image of {W} x {H} pixels is too narrow to be padded to {w} x {h}')
+        im = _crop_pad(im, (cw,ch), (int(.5*(W-cw)), int(.5*(H-ch))), pad)
+    return im.resize((w,h), getattr(Image.Resampling, resample.upper()))
+
+def _center_step(im, h, w, pad): return _crop_pad(im, (w,h), ((im.size[0]-w)//2, (im.size[1]-h)//2), pad)
+
+def _longest_step(im, most, resample):
+    w,h = im.size
+    w,h = (most, h*most/w) if w>=h else (w*most/h, most)
+    return _resize_step(im, max(1,int(h)), max(1,int(w)), 'crop', 'reflection', resample)
+
+def _window_step(xb, low, high, scale):
+    h,w = xb.shape[-2:]
+    ch,cw = (int(w/low),w) if w/h<low else (h,int(h*high)) if w/h>high else (h,w)
+    ch,cw = int(ch*scale),int(cw*scale)
+    y,x = (h-ch)//2,(w-cw)//2
+    return xb[..., y:y+ch, x:x+cw]
+
+def _grid_step(xb, h, w, mode, pad, align):
+    h,w = h or xb.shape[-2],w or xb.shape[-1]
+    grid = F.affine_grid(torch.eye(2, 3, device=xb.device).expand(len(xb), -1, -1), (*xb.shape[:2], h, w), align_corners=align)
+    if mode=='bilinear' and len(xb):
+        d,z = min(xb.shape[-2]/h, xb.shape[-1]/w)/2,2/(grid.max() - grid.min()).item()
+        if d>1 and d>z: xb = F.interpolate(xb, scale_factor=1/d, mode='area', recompute_scale_factor=True)
+    return F.grid_sample(xb, grid, mode=mode, padding_mode=pad, align_corners=align)
+
+_pads,_resamples = ('zeros','border','reflection'),('nearest','box','bilinear','hamming','bicubic','lanczos')
+_side = lambda o: type(o) is int and 0<o<=4096
+_side_or_none = lambda o: o is None or _side(o)
+_part = lambda o: type(o) in (int,float) and .01<=o<=100
+_item_steps = {'resize': (_resize_step, _side, _side, ('crop','pad','squish'), _pads, _resamples),      # height, width, how, padding, resampling
+               'center': (_center_step, _side, _side, _pads),                                           # height, width, padding
+               'longest': (_longest_step, _side, _resamples)}                                           # longer side, resampling
+_batch_steps = {'grid': (_grid_step, _side_or_none, _side_or_none, ('bilinear','nearest','bicubic'), _pads, (True,False)),
+                'window': (_window_step, _part, _part, _part)}                                          # least and greatest width/height, scale
+
+def _check_step(step):
+    "Raise `ValueError` unless a step is one that we know, with arguments of its kinds."
+    name = step[0] if isinstance(step, tuple) and step else step
+    known = _item_steps | _batch_steps
+    if type(name) is not str or name not in known:
+        raise ValueError(f'Prepare: a step is one of {", ".join(known)} with its arguments, not {str(step)[:60]}')
+    kinds = known[name][1:]
+    fine = len(step)==len(kinds)+1 and all(k(o) if callable(k) else any(type(o) is type(v) and o==v for v in k) for k,o in zip(kinds, step[1:]))
+    if not fine: raise ValueError(f'Prepare: the step {name} cannot have the arguments {str(step[1:])[:60]}')
+
+def _do_steps(x, steps, known):
+    "Those of the steps that are known here, one after the other."
+    for name,*args in steps:
+        if name in known: x = known[name][0](x, *args)
+    return x
+
+# %% ../nbs/foundations/04_dataloader.ipynb #87ad0276
+def _lists(o): return [_lists(v) for v in o] if isinstance(o, tuple) else o
+
 @dataclass(frozen=True)
 class Prepare:
     "How inputs are made ready for a model, told as data; raises `ValueError` for what cannot be done."
@@ -337,12 +424,18 @@ class Prepare:
     fit:str='crop' # for images of another size, 'crop' (fill it, cut off what sticks out), 'pad' (fit into it, add black) or 'squish' (distort)
     mean:tuple=None # for each channel of an image or each column of a table, what is subtracted
     std:tuple=None # for each of them, what the difference is divided by
+    read:str='fast' # 'fast' (upright, big JPEGs in less detail), 'photo' (upright, on white, in full detail) or 'plain' (just as it is in the file)
+    steps:tuple=None # kind image, what is done to fit an image, step by step, in place of size and fit; size then says what comes out
 
     def __post_init__(self):
-        for k in ('shape', 'size', 'mean', 'std'):
+        for k in ('shape', 'size', 'mean', 'std', 'steps'):
             o = getattr(self, k)
             if o is not None: object.__setattr__(self, k, (o,o) if k=='size' and isinstance(o, Integral) else tuple(o))
-        for k,allowed in (('kind', ('image', 'tensor')), ('mode', (None, *_channels)), ('fit', tuple(_fits))):
+        if self.steps is not None:
+            object.__setattr__(self, 'steps', tuple(tuple(o) if isinstance(o, list) else o for o in self.steps))
+            if len(self.steps)>20: raise ValueError(f'Prepare: there can be 20 steps at most, not {len(self.steps)}')
+            for o in self.steps: _check_step(o)
+        for k,allowed in (('kind', ('image', 'tensor')), ('mode', (None, *_channels)), ('fit', tuple(_fits)), ('read', ('fast','photo','plain'))):
             o = getattr(self, k)
             if o not in allowed: raise ValueError(f'Prepare: {k} must be one of {", ".join(map(repr, allowed))}, not {o!r}')
         if not isinstance(getattr(torch, str(self.dtype), None), torch.dtype):
@@ -351,6 +444,7 @@ class Prepare:
             raise ValueError(f'Prepare: size must be height and width in pixels, or one number for both, not {self.size}')
         if (self.mean is None)!=(self.std is None) or self.mean is not None and (len(self.mean)!=len(self.std) or not all(s>0 for s in self.std)):
             raise ValueError('Prepare: mean and std go together, one of each for each channel or column, and each std must be more than 0')
+        if self.read=='plain' and self.mode is None: raise ValueError("Prepare: with read='plain' say the mode, such as mode='RGB'")
         if self.kind=='image' and self.mean is not None and self.mode and len(self.mean)!=_channels[self.mode]:
             raise ValueError(f'Prepare: images of mode {self.mode!r} have {_channels[self.mode]} channels, but there are {len(self.mean)} means')
 
@@ -358,7 +452,7 @@ class Prepare:
              x, # an image as file name, PIL image, array or tensor (whole numbers 0-255, or floats 0-1); for kind tensor, numbers
             )->Tensor: # an image as uint8 [c, h, w]; other numbers in their dtype and shape
         "One input as a tensor; raises `ValueError` naming the file that cannot be read."
-        if self.kind=='image': return torch.from_numpy(np.array(_pixels(x, self.mode, self.size, self.fit)))
+        if self.kind=='image': return torch.from_numpy(np.array(_pixels(x, self)))
         t = tensor(x, dtype=getattr(torch, self.dtype))
         if self.shape is not None and tuple(t.shape)!=self.shape:
             raise ValueError(f'Prepare: one input has shape {list(self.shape)}, but this has {list(t.shape)}')
@@ -376,9 +470,17 @@ class Prepare:
         dtype = getattr(torch, self.dtype)
         if self.kind=='image' and xb.ndim==3: xb = xb[:,None]
         most = 255 if self.kind=='image' and not xb.is_floating_point() else 1
+        if self.steps is not None: return self._batch_in_steps(xb.float()/most).to(dtype)
         if self.mean is None: return (xb/most if most>1 else xb).to(dtype)
         mean,std = self._mean_std(xb)
         return xb.to(torch.float32, copy=True).mul_(1/(most*std)).sub_(mean/std).to(dtype)
+
+    def _batch_in_steps(self, xb):
+        "The same, with steps between; in the order of others, so that the last digit is theirs too."
+        xb = _do_steps(xb, self.steps, _batch_steps)
+        if self.mean is None: return xb
+        mean,std = (torch.tensor(o, device=xb.device).view(-1,1,1) for o in (self.mean, self.std))
+        return (xb - mean)/std
 
     def undo(self,
              xb:Tensor, # what batch gave
@@ -391,7 +493,7 @@ class Prepare:
 
     def to_dict(self)->dict: # of texts, numbers and lists
         "Everything it holds, as JSON takes it."
-        return {k: list(v) if isinstance(v, tuple) else v for k,v in asdict(self).items()}
+        return {k: _lists(v) for k,v in asdict(self).items()}
 
     @classmethod
     def from_dict(cls,
@@ -428,7 +530,7 @@ def decode_images(files, # paths of image files
     "Decode image files into one tensor, with threads and a progress bar; raises `ValueError` naming the file that is broken or differs."
     files,step = list(files),1024
     if not files: raise ValueError('decode_images: there are no files')
-    read = partial(_pixels, mode=prepare.mode, size=prepare.size, fit=prepare.fit)
+    read = partial(_pixels, prepare=prepare)
     first = read(files[0])
     def stack(fs):
         res = np.empty((len(fs), *first.shape), dtype=np.uint8)

@@ -9,6 +9,7 @@ __all__ = ['MODEL_FORMAT', 'register_arch', 'build_model', 'describe_model', 'li
 # %% ../nbs/foundations/08_saving.ipynb #b481fca7
 import inspect, io, math, platform, re
 from functools import wraps
+from importlib import import_module
 from itertools import chain
 from numbers import Number
 from pathlib import Path
@@ -23,6 +24,7 @@ from .tensor import tensor
 from .files import read_tensors, write_tensors, _plain, _unplain
 from .dataloader import DataLoaders, Prepare, _channels
 from .learner import Learner, _activations, _kind, _unwrap
+from .novelty import Novelty, _feature_layer, _run
 
 # %% ../nbs/foundations/08_saving.ipynb #42901c4b
 _layer_args = '''
@@ -83,6 +85,7 @@ def _check_arg(at, name, kind, value):
 
 # %% ../nbs/foundations/08_saving.ipynb #81a1be5c
 _archs = {}
+_homes = dict.fromkeys(('vision_model','AdaptiveConcatPool2d','SigmoidRange'), 'dl_course.vision')    # ours, imported when a file needs them
 
 def register_arch(name:str=None, # name in model files, by default the function's own
                  ): # a decorator for a function or class that builds a model from numbers, texts, lists and dictionaries
@@ -132,6 +135,7 @@ def _build_arch(spec):
     "A model of a registered architecture."
     name,args = spec['arch'],spec['args']
     if type(name) is not str or not isinstance(args, dict): raise ValueError('the architecture is described wrongly')
+    if name not in _archs and name in _homes: import_module(_homes[name])
     if name not in _archs:
         raise ValueError(f'the architecture {name[:60]!r} is not registered in this program, only {", ".join(sorted(_archs))} are; '
                          'first import the module, or run the cell, that defines it with @register_arch')
@@ -140,7 +144,7 @@ def _build_arch(spec):
         return not isinstance(o, int) or abs(o)<=2**24
     if not sane(args): raise ValueError(f'the architecture {name} is asked for a size that no model has')
     try: return _archs[name][0](**{k: _tuples(v) for k,v in args.items()})
-    except Exception as e: raise ValueError(f'the architecture {name} cannot be built with the arguments {str(args)[:80]}: {_line(e)}') from None
+    except Exception as e: raise ValueError(f'the architecture {name} cannot be built: {_line(e)} (its arguments are {str(args)[:80]})') from None
 
 def _line(e): return (str(e).strip() or type(e).__name__).splitlines()[0][:200]
 
@@ -260,11 +264,31 @@ def cnn(n_out:int=10, # outputs, one for each class
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4*sizes[-1], n_out))
 
 # %% ../nbs/foundations/08_saving.ipynb #93e8f8e2
-class Prediction(NamedTuple):
-    "What a model says about one input."
-    label: Any # the class; where several can be right at once, a list of classes
-    index: Any # its number; or a list of numbers
-    probabilities: dict # the probability of each class
+class _Answer(NamedTuple):
+    label: Any
+    index: Any
+    probabilities: dict
+
+class Prediction(_Answer):
+    "What a model says about one input: a tuple of three that knows, besides, how novel the input was."
+    def __new__(cls,
+                label, # the class; where several can be right at once, a list of classes
+                index, # its number; or a list of numbers
+                probabilities:dict, # the probability of each class
+                novelty:float=None, # how unlike the training data the input is, 1 at the threshold; None where the model cannot say
+               ):
+        res = super().__new__(cls, label, index, probabilities)
+        res.novelty = novelty
+        return res
+
+    @property
+    def unlike(self)->bool: # False, too, where the model cannot say
+        "Whether the input is unlike what the model knows, so that the answer means nothing."
+        return self.novelty is not None and not self.novelty<=1
+
+    def __repr__(self):
+        warning = f'unlike what the model knows (novelty {self.novelty:.3g}): ' if self.unlike else ''
+        return warning + super().__repr__()
 
 # %% ../nbs/foundations/08_saving.ipynb #c6707537
 class Predictor:
@@ -276,10 +300,12 @@ class Predictor:
                  activation:str='none', # what makes probabilities of the outputs: 'softmax' for one class of many, 'sigmoid' for yes or no, 'none'
                  info:dict=None, # whatever else is known: versions, metrics
                  batch_size:int=64, # inputs that go through the model at once
+                 novelty:Novelty=None, # tells inputs that are unlike the training data; made by Novelty.from_learner
                 ):
         if activation not in _activations: raise ValueError(f'Predictor: activation must be one of {", ".join(_activations)}, not {activation!r}')
         self.model,self.prepare,self.activation,self.info,self.batch_size = model.eval(),prepare or Prepare(),activation,info or {},batch_size
         self.vocab = None if vocab is None else list(vocab)
+        self.novelty = _check_novelty(novelty, model, vocab, activation)
 
     @property
     def device(self)->torch.device: # that of the model's weights
@@ -310,12 +336,18 @@ class Predictor:
         for i in range(0, len(items), self.batch_size):
             xb = self._batch(items, i, many)
             with torch.inference_mode():
-                try: out = self.model(self.prepare.batch(xb.to(self.device)))
+                try: out,novelty = self._run(self.prepare.batch(xb.to(self.device)))
                 except Exception as e:
                     raise ValueError(f'the model cannot work on inputs of shape {list(xb.shape[1:])} ({_line(e)}); it expects '
                                      f'{self.expects}') from None
-                res += self._results(out, i, many)
+                res += self._results(out, i, many, novelty)
         return res if many else res[0]
+
+    def _run(self, xb):
+        "Outputs of the model, and the novelty of each input, in one go."
+        if self.novelty is None: return self.model(xb),None
+        out,features = _run(self.model, xb)
+        return out,self.novelty(features).tolist()
 
     def _items(self, x):
         "Whether there are many inputs, and something that holds them one by one."
@@ -351,7 +383,7 @@ class Predictor:
                                  'must be alike')
         return torch.stack(res)
 
-    def _results(self, out, i, many):
+    def _results(self, out, i, many, novelty=None):
         "Model outputs as answers."
         if not isinstance(out, Tensor): raise ValueError(f'the model must give a tensor, but gave a {type(out).__name__}')
         out = _activations[self.activation][0](out.float()).cpu()
@@ -362,11 +394,13 @@ class Predictor:
             if self.activation=='none': return out.squeeze(1).tolist() if out.ndim==2 and out.shape[1]==1 else out.tolist()
             vocab = list(range(max(2, out.shape[-1])))
         if out.ndim==1: out = out[:,None]
-        if out.ndim==2 and out.shape[1]==1 and len(vocab)==2: out = torch.cat([1-out, out], 1)
-        elif out.ndim!=2 or out.shape[1]!=len(vocab):
+        two = out.ndim==2 and out.shape[1]==1 and len(vocab)==2      # one output for yes or no
+        if two: out = torch.cat([1-out, out], 1)
+        if out.ndim!=2 or out.shape[1]!=len(vocab):
             raise ValueError(f'the model gives {list(out.shape[1:])} numbers for an input, but there are {len(vocab)} classes')
-        elif self.activation=='sigmoid': return [_several(p, vocab) for p in out.tolist()]
-        return [Prediction(vocab[n], n, dict(zip(vocab, p))) for n,p in zip(out.argmax(1).tolist(), out.tolist())]
+        novelty = novelty or [None]*len(out)
+        if self.activation=='sigmoid' and not two: return [_several(p, vocab, n) for p,n in zip(out.tolist(), novelty)]
+        return [Prediction(vocab[j], j, dict(zip(vocab, p)), n) for j,p,n in zip(out.argmax(1).tolist(), out.tolist(), novelty)]
 
 def _image_of(data):
     "The image in the bytes of a file."
@@ -376,10 +410,22 @@ def _image_of(data):
     except Exception: raise ValueError('these bytes are not those of an image file') from None
     return im
 
-def _several(p, vocab):
+def _several(p, vocab, novelty):
     "The prediction of a model for which several classes can be right at once."
     idx = [i for i,o in enumerate(p) if o>.5]
-    return Prediction([vocab[i] for i in idx], idx, dict(zip(vocab, p)))
+    return Prediction([vocab[i] for i in idx], idx, dict(zip(vocab, p)), novelty)
+
+def _check_novelty(novelty, model, vocab, activation):
+    "A Novelty that suits the model, or None; raises `ValueError` when it doesn't."
+    if novelty is None: return None
+    if not isinstance(novelty, Novelty):
+        raise ValueError(f'novelty must be a Novelty, such as Novelty.from_learner(learn), not {str(novelty)[:40]!r}')
+    if vocab is None and activation=='none':
+        raise ValueError('a model without classes gives numbers, and a number cannot say how novel its input was')
+    novelty.to_tensors()       # raises an error when it has no threshold
+    found,expected = _feature_layer(model).in_features,novelty.known.shape[1]
+    if found!=expected: raise ValueError(f'the novelty is about {expected} features, and the model has {found}')
+    return novelty
 
 # %% ../nbs/foundations/08_saving.ipynb #cee56028
 def _assemble(spec, weights):
@@ -399,8 +445,9 @@ def _assemble(spec, weights):
     return model.eval().requires_grad_(False)
 
 # %% ../nbs/foundations/08_saving.ipynb #29fc1210
-MODEL_FORMAT = 1       # the version of the description in a model file that is written, and the newest that is read
-_upgrades = {}         # for each older version, a function from its description to that of the next
+MODEL_FORMAT = 2       # the version of the description in a model file that is written, and the newest that is read
+_upgrades = {1: lambda info: info | {'novelty': None}}      # for each older version, a function from its description to that of the next
+_extra = '.novelty.'   # names of tensors that are no weights; the name of a weight cannot begin with a dot
 
 def _check_vocab(vocab):
     "Class names as a list of data; raises `ValueError` when there are twins."
@@ -416,16 +463,24 @@ def save_predictor(path, # file to write, such as digits.safetensors
                    vocab:list=None, # names of the classes
                    activation:str='none', # what makes probabilities of the outputs: 'softmax', 'sigmoid' or 'none'
                    metrics:dict=None, # how good it is: a number for each name
+                   novelty:Novelty=None, # tells inputs that are unlike the training data
                   )->Path: # path
     "Write a model file, whole or not at all; raises `ValueError` naming what in the model is no data, and then writes nothing."
     model,prepare = _unwrap(model),prepare or Prepare()
     weights = {k: v.detach() for k,v in model.state_dict().items()}
+    tensors,about = _check_novelty(novelty, model, vocab, activation).to_tensors() if novelty is not None else ({},None)
+    weights |= {_extra+k: v for k,v in tensors.items()}
     made_with = dict(dl_course=__version__, torch=str(torch.__version__), python=platform.python_version())
     info = dict(version=MODEL_FORMAT, model=describe_model(model), prepare=prepare.to_dict(), vocab=_check_vocab(vocab), activation=activation,
-                metrics=metrics or {}, made_with=made_with)
+                metrics=metrics or {}, novelty=about, channels_last=_is_channels_last(model), made_with=made_with)
     info = _unplain(_plain(info))        # as it will be read
     _check_same(model, _predictor({k: v.cpu() for k,v in weights.items()}, info), prepare)
     return write_tensors(path, weights, info, kind='model')
+
+def _is_channels_last(model):
+    "Whether the weights of convolutions lie in memory with the channels last, which is quicker on many machines and rounds differently."
+    convs = [p for p in model.parameters() if p.ndim==4]
+    return any(not p.is_contiguous() and p.is_contiguous(memory_format=torch.channels_last) for p in convs)
 
 def _check_same(model, predictor, prepare):
     "Raise `ValueError` unless the model built from its description gives the same as the original."
@@ -440,7 +495,7 @@ def _check_same(model, predictor, prepare):
             try: a = model.eval()(x.to(device))
             except Exception as e:
                 raise ValueError(f'the model cannot work on what prepare gives, inputs of shape {list(shape)}: {_line(e)}') from None
-            try: b = predictor.model(x)
+            try: b = predictor._run(x)[0]
             except Exception as e: raise ValueError(f'the model built from its description does not work: {_line(e)}') from None
     finally:
         for m,training in modes.items(): m.training = training
@@ -463,7 +518,7 @@ def _predictor(weights, info):
                              'it again')
         info = _upgrades[version](info)
         version = info['version'] = version + 1
-    need = {'model','prepare','vocab','activation','metrics'}
+    need = {'model','prepare','vocab','activation','metrics','novelty'}
     if not need<=info.keys(): raise ValueError(f'it does not say everything: {", ".join(sorted(need-info.keys()))} is missing')
     if not isinstance(info['metrics'], dict) or info['vocab'] is not None and not isinstance(info['vocab'], list):
         raise ValueError('what it says about itself is broken')
@@ -474,7 +529,11 @@ def _predictor(weights, info):
     for o in (prepare.shape, prepare.size):
         if o is not None and not (all(type(n) is int and n>=0 for n in o) and math.prod(o)<=10**8):
             raise ValueError('the size of its inputs makes no sense')
-    return Predictor(_assemble(info['model'], weights), prepare, _check_vocab(info['vocab']), info['activation'], info)
+    extra = {k: v for k,v in weights.items() if k.startswith(_extra) and info['novelty'] is not None}
+    model = _assemble(info['model'], {k: v for k,v in weights.items() if k not in extra})
+    if info.get('channels_last') is True: model.to(memory_format=torch.channels_last)
+    novelty = None if info['novelty'] is None else Novelty.from_tensors({k.removeprefix(_extra): v for k,v in extra.items()}, info['novelty'])
+    return Predictor(model, prepare, _check_vocab(info['vocab']), info['activation'], info, novelty=novelty)
 
 # %% ../nbs/foundations/08_saving.ipynb #fb4b57a4
 def load_predictor(path, # a model file
@@ -509,6 +568,7 @@ def export(self:Learner,
            prepare:Prepare=None, # how inputs are prepared, by default as in the data
            vocab:list=None, # names of the classes, by default those of the data
            activation:str=None, # what makes probabilities of the outputs, 'softmax', 'sigmoid' or 'none'; by default found out from the loss
+           novelty=None, # a Novelty; or True, to make one of the training and validation data
           )->Path: # path
     "Write a file for `load_predictor`, which holds data only; raises `ValueError` naming what in the model is no data, and then writes nothing."
     dls = self.dls
@@ -524,4 +584,5 @@ def export(self:Learner,
     metrics = {n: v for n,v in zip(names, values[-1] if values else []) if isinstance(v, Number)}
     activation = activation or _find_activation(self.loss_func, vocab)
     if not self.is_main_process: return Path(path)
-    return save_predictor(path, self.model, prepare, vocab, activation, metrics)
+    if novelty is True: novelty = Novelty.from_learner(self)
+    return save_predictor(path, self.model, prepare, vocab, activation, metrics, novelty or None)

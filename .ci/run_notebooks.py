@@ -1,8 +1,10 @@
 """Runs notebooks with nothing but the installed package and IPython:  `python run_notebooks.py NOTEBOOK_OR_FOLDER ...`
 
 For environments where nbdev 2 cannot be, such as one with the newest releases of everything: cells that import or call nbdev are left
-out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the folder it stands in.
+out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the folder it stands in, and with one thread,
+as many at once as there are cores.
 """
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import json, os, re, subprocess, sys, time
 
@@ -30,14 +32,18 @@ def run(path):
 def main(args):
     if args[0] == '--one': return run(Path(args[1]).resolve())
     files = [f for a in map(Path, args) for f in (sorted(a.rglob('*.ipynb')) if a.is_dir() else [a])]
-    failed = 0
-    for f in files:
-        start = time.time()
-        p = subprocess.run([sys.executable, Path(__file__).resolve(), '--one', f.resolve()],
+    def start(f):
+        "Run a notebook in a new process; the seconds it took, and the process."
+        begin = time.time()
+        p = subprocess.run([sys.executable, Path(__file__).resolve(), '--one', f.resolve()], env={**os.environ, 'OMP_NUM_THREADS': '1'},
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
-        failed += bool(p.returncode)
-        print(f"{'FAIL' if p.returncode else 'ok  '} {f.name} ({time.time()-start:.0f} s)")
-        if p.returncode: print('\n'.join(p.stdout.splitlines()[-25:]))
+        return time.time()-begin, p
+    failed = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for f, (took, p) in zip(files, pool.map(start, files)):
+            failed += bool(p.returncode)
+            print(f"{'FAIL' if p.returncode else 'ok  '} {f.name} ({took:.0f} s)")
+            if p.returncode: print('\n'.join(p.stdout.splitlines()[-25:]))
     print(f'{len(files)-failed} passed, {failed} failed')
     return failed or not files
 

@@ -479,7 +479,8 @@ def main(argv=None, # the words behind dl_course, by default those of the comman
         elif args.command=='serve':
             from dl_course.app import serve
             server = serve(args.model, args.port, args.host, args.examples, args.title)
-            print(f'The app is at {server.url} ; Ctrl-C ends it.', flush=True)
+            others = '' if args.host in ('127.0.0.1', 'localhost', '::1') else ' Everybody who can reach this machine can use it.'
+            print(f'The app is at {server.url} ; Ctrl-C ends it.{others}', flush=True)
             server.wait()
         elif args.command=='space':
             from dl_course.app import space

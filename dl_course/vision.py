@@ -41,9 +41,12 @@ def _photo():
         _photo_class.append(PILPhoto)
     return _photo_class[0]
 
-def __getattr__(name):
+def _made_later(name):
+    "What the module has only when somebody asks for it, as pickle does."
     if name=='PILPhoto': return _photo()
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+__getattr__ = _made_later
 
 def PhotoBlock(): # a TransformBlock, for DataBlock
     "fastai's `ImageBlock` for photos as people see them: upright as the camera was held, transparent parts on white."

@@ -484,29 +484,28 @@ def site(p, r):
     if not r.check('building the site changes nothing', not (c := p.changes()), 'changed or new files', c): p.reset()
 
 
+def _in_browser(p, r, script, name, limit):
+    "Run a script of browser tests, and report each of its tests."
+    res = p.tmp/f'{name}.json'
+    res.unlink(missing_ok=True)
+    rc, out = p.run('python', f'.ci/{script}', '--json', res, limit=limit)
+    if not res.exists(): return r.bad(f'the {name} tests', f'exit status {rc}, and no result', out)
+    rows = json.loads(res.read_text(encoding='utf-8'))['tests']
+    for row in rows: r.check(f"{name}: {row['name']}", row['passed'], row['problem'])
+    if not rows: r.bad(f'the {name} tests', 'no test in the result', out)
+    elif rc and all(row['passed'] for row in rows): r.bad(f'the {name} tests', f'exit status {rc}', out)
+
+
 @step
 def browser(p, r):
     "The site in a real browser."
-    res = p.tmp/'browser.json'
-    res.unlink(missing_ok=True)
-    rc, out = p.run('python', '.ci/browser.py', '--json', res, limit=300)
-    if not res.exists(): return r.bad('the browser tests', f'exit status {rc}, and no result', out)
-    rows = json.loads(res.read_text(encoding='utf-8'))['tests']
-    for row in rows: r.check(f"browser: {row['name']}", row['passed'], row['problem'])
-    if not rows: r.bad('the browser tests', 'no test in the result', out)
-    elif rc and all(row['passed'] for row in rows): r.bad('the browser tests', f'exit status {rc}', out)
+    _in_browser(p, r, 'browser.py', 'browser', 300)
 
 
 @step
 def app(p, r):
     "The web app in a real browser, and under malformed requests."
-    res = p.tmp/'app.json'
-    res.unlink(missing_ok=True)
-    rc, out = p.run('python', '.ci/app_browser.py', '--json', res, limit=600)
-    if not res.exists(): return r.bad('the tests of the app', f'exit status {rc}, and no result', out)
-    rows = json.loads(res.read_text(encoding='utf-8'))['tests']
-    for row in rows: r.check(f"app: {row['name']}", row['passed'], row['problem'])
-    if not rows: r.bad('the tests of the app', 'no test in the result', out)
+    _in_browser(p, r, 'app_browser.py', 'app', 600)
 
 
 @step

@@ -89,20 +89,22 @@ _kinds = ['right and sure', 'right and unsure', 'wrong and unsure', 'wrong and s
 
 def _splits(n): return ['train', 'valid', *(f'split {i}' for i in range(2, n))][:n]
 
+def _table(files, split, targets, probs, losses, vocab, sure):
+    "A row for each item."
+    p,i = probs.max(1)
+    kind = [f'{"right" if a==b else "wrong"} and {"sure" if c>=sure else "unsure"}' for a,b,c in zip(targets.tolist(), i.tolist(), p.tolist())]
+    return pd.DataFrame(dict(file=pd.Series(files, dtype=object), split=split, label=[vocab[o] for o in targets], prediction=[vocab[o] for o in i],
+                             probability=p.double().numpy(), loss=losses.double().numpy(), kind=kind))
+
 def _one_split(learn, dl, context, dls, split, act, sure):
     "The rows of the table for one loader, and its data set."
     with context: probs,targets,_,losses = learn.get_preds(dl=dl, with_decoded=True, with_loss=True, **({} if act is None else {'act': act}))
     probs,targets = _classes(probs, targets)
     vocab,ds = _vocab(dls, probs.shape[1]),getattr(dl, 'dataset', None)
-    p,i = probs.max(1)
-    losses = torch.as_tensor(losses).as_subclass(Tensor).detach().cpu().float()
-    losses = losses.reshape(len(p), -1).mean(1)
-    files = _files(ds) if ds is not None and hasattr(ds, '__len__') else [None]*len(p)
-    if len(files)!=len(p): files = [None]*len(p)
-    kind = [f'{"right" if a==b else "wrong"} and {"sure" if c>=sure else "unsure"}' for a,b,c in zip(targets.tolist(), i.tolist(), p.tolist())]
-    rows = pd.DataFrame(dict(file=pd.Series(files, dtype=object), split=split, label=[vocab[o] for o in targets], prediction=[vocab[o] for o in i],
-                             probability=p.double().numpy(), loss=losses.double().numpy(), kind=kind))
-    return rows,ds,vocab
+    losses = torch.as_tensor(losses).as_subclass(Tensor).detach().cpu().float().reshape(len(probs), -1).mean(1)
+    files = _files(ds) if ds is not None and hasattr(ds, '__len__') else []
+    if len(files)!=len(probs): files = [None]*len(probs)
+    return _table(files, split, targets, probs, losses, vocab, sure),ds,vocab
 
 class Interpretation:
     "What a model says about each item, as a table, and the views of it that show where the model is wrong."
@@ -135,6 +137,28 @@ class Interpretation:
         parts = {split: _one_split(learn, d, context, dls, split, act, sure) for split,d,context in todo}
         table = pd.concat([rows for rows,_,_ in parts.values()], ignore_index=True)
         return cls(table, vocab=next(iter(parts.values()))[2], root=getattr(dls, 'path', None), datasets={k: ds for k,(_,ds,_) in parts.items()})
+
+    @classmethod
+    def from_preds(cls,
+                   probs, # [n, classes], the probability of each class, from whatever model
+                   targets, # int [n], the number of the true class
+                   files:list=None, # [n], the file of each item
+                   vocab:list=None, # names of the classes; by default their numbers
+                   split:str='held out', # the name of the split
+                   root=None, # the folder that holds the files
+                   sure:float=.9, # the probability from which the model counts as sure
+                  ): # an Interpretation
+        "Look at probabilities that were calculated elsewhere; raises `ValueError` when they, the targets, the files and the names don't fit together."
+        if not len(probs): raise ValueError('Interpretation: there are no predictions')
+        probs,targets = _classes(torch.as_tensor(probs), torch.as_tensor(targets))
+        n,c = probs.shape
+        names = [str(i) for i in range(c)] if vocab is None else list(map(str, vocab))
+        files = [None]*n if files is None else [_as_file(o) for o in files]
+        if len(files)!=n: raise ValueError(f'Interpretation: there are {n} predictions, but {len(files)} files')
+        if len(names)!=c: raise ValueError(f'Interpretation: the predictions have {c} classes, but vocab has {len(names)} names')
+        if not 0<=targets.min()<=targets.max()<c: raise ValueError(f'Interpretation: targets are the numbers of classes, from 0 to {c-1}')
+        losses = -probs[range(n),targets].clamp(min=1e-30).log()
+        return cls(_table(files, split, targets, probs, losses, names, sure), names, root)
 
     def __repr__(self): return f'Interpretation: {len(self.table)} items, {len(self.vocab)} classes, ' + ', '.join(
         f'{n} {k}' for k,n in self.table.kind.value_counts().items())

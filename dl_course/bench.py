@@ -250,7 +250,10 @@ def _vision_pairs(train, valid, quick=False):
         predictor,file = load_predictor(export(mine, folder/'model.safetensors')),few[-1]
         def ask():
             with theirs.no_bar(): theirs.predict(file)
+        def ask_all():
+            with theirs.no_bar(): theirs.get_preds(dl=theirs.dls.test_dl(files, bs=64))
         yield f'one prediction, {size} pixels', "fastai's learn.predict", .8, lambda: predictor.predict(file), ask
+        yield f'predictions for {len(files)} photos, {size} pixels', "fastai's get_preds", 1, lambda: predictor.predict(files), ask_all
     finally: shutil.rmtree(folder)
 
 _groups = {'baseline': (_pixel_pairs, _loop_pairs), 'learner': (_learner_pairs,), 'data': (_data_pairs,), 'folder': (_folder_pairs,), 'import': (_import_pairs,),

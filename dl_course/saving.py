@@ -303,7 +303,7 @@ class Predictor:
                  vocab:list=None, # names of the classes, in the order of the outputs; by default their numbers
                  activation:str='none', # what makes probabilities of the outputs: 'softmax' for one class of many, 'sigmoid' for yes or no, 'none'
                  info:dict=None, # whatever else is known: versions, metrics
-                 batch_size:int=64, # inputs that go through the model at once
+                 batch_size:int=None, # inputs that go through the model at once; by default 64, or fewer where they are large and the model is on the CPU
                  novelty:Novelty=None, # tells inputs that are unlike the training data; made by Novelty.from_learner
                 ):
         if activation not in _activations: raise ValueError(f'Predictor: activation must be one of {", ".join(_activations)}, not {activation!r}')
@@ -336,9 +336,9 @@ class Predictor:
                ): # a Prediction, or a list of them; numbers instead where the model knows no classes
         "What the model says about one input or many; raises `ValueError` in a sentence for what is no input of this model."
         many,items = self._items(x)
-        res = []
-        for i in range(0, len(items), self.batch_size):
-            xb = self._batch(items, i, many)
+        res,step = [],self._at_once()
+        for i in range(0, len(items), step):
+            xb = self._batch(items[i:i+step], i, many)
             with torch.inference_mode():
                 try: out,novelty = self._run(self.prepare.batch(xb.to(self.device)))
                 except Exception as e:
@@ -346,6 +346,13 @@ class Predictor:
                                      f'{self.expects}') from None
                 res += self._results(out, i, many, novelty)
         return res if many else res[0]
+
+    def _at_once(self):
+        "How many inputs go through the model at once; on a CPU so many that they, and what is calculated from them, fit into its cache."
+        if self.batch_size or self.device.type!='cpu': return self.batch_size or 64
+        p = self.prepare
+        n = _channels.get(p.mode, 3)*math.prod(p.size or (256,256)) if p.kind=='image' else math.prod(p.shape or (1,))
+        return min(64, max(4, 2**19//max(1, n)))
 
     def _run(self, xb):
         "Outputs of the model, and the novelty of each input, in one go."
@@ -369,9 +376,9 @@ class Predictor:
         if t.shape==shape: return False,t[None]
         raise ValueError(f'this has shape {list(t.shape)}, and the model expects {self.expects}, or many of them')
 
-    def _batch(self, items, i, many):
-        "Some inputs, prepared one by one and stacked."
-        chunk,p = items[i:i+self.batch_size],self.prepare
+    def _batch(self, chunk, i, many):
+        "Some inputs, of which the first is number `i`, prepared one by one and stacked."
+        p = self.prepare
         if isinstance(chunk, Tensor):
             if p.kind=='tensor': return chunk.to(getattr(torch, p.dtype))
             if chunk.dtype==torch.uint8 and chunk.ndim==4 and chunk.shape[2:]==p.size and chunk.shape[1]==_channels.get(p.mode): return chunk

@@ -647,7 +647,8 @@ the model, `dl_course`, is in it as a copy of just the modules that are needed. 
     pip install -r requirements.txt
     python app.py
 
-It then answers at http://127.0.0.1:7860, for this machine only. On [Hugging Face](https://huggingface.co/new-space), make a Space with the
+(On Linux PyTorch brings several gigabytes of libraries for GPUs. To go without, install its smaller CPU build first, as its own site explains.) It
+then answers at http://127.0.0.1:7860, for this machine only. On [Hugging Face](https://huggingface.co/new-space), make a Space with the
 Gradio SDK and put the content of this folder into its repository; it starts by itself.
 
 Pictures are checked before they are opened (kind, bytes, pixels), and deleted after a few minutes.
@@ -719,13 +720,11 @@ def _pin(names):
         if key(name) in seen and not new: continue
         seen[key(name)] = dist.version.partition('+')[0],set(extras) | seen.get(key(name), (None,set()))[1]
         for r in map(Requirement, dist.requires or ()):
-            if key(name)=='torch' and re.match('nvidia|triton|cuda', r.name): continue           # for other machines
+            if key(name)=='torch' and re.match('nvidia|triton|cuda', r.name): continue           # PyTorch pins these itself
             if not r.marker or any(r.marker.evaluate({'extra': e}) for e in ('', *extras)): todo.append((r.name, tuple(r.extras)))
     first = sorted(key(o) for o in names)
     line = lambda o: f'{o}=={seen[o][0]}' if o in seen else o
     return '\n'.join([*map(line, first), '# what these need in turn', *map(line, sorted(set(seen) - set(first)))]) + '\n'
-
-_cpu = '--extra-index-url https://download.pytorch.org/whl/cpu\n'       # PyTorch without what only a graphics card needs
 
 def _requirements(files, loaded):
     "The distributions that the modules need which were loaded."
@@ -787,8 +786,8 @@ def space(model, # a model file for pictures and with classes
         classes = ', '.join(map(_inert, predictor.vocab[:20])) + (', ...' if len(predictor.vocab)>20 else '')
         python,quoted = '.'.join(map(str, sys.version_info[:2])),json.dumps(title, ensure_ascii=False)
         put('README.md', _fill(_card, title=quoted, name=_inert(title), classes=classes, gradio=gr.__version__, python=python))
-        put('requirements.txt', _cpu + _pin([*needs, 'gradio']))
-        put('binder/requirements.txt', _cpu + _pin([*needs, 'ipywidgets', 'ipykernel', 'voila']))
+        put('requirements.txt', _pin([*needs, 'gradio']))
+        put('binder/requirements.txt', _pin([*needs, 'ipywidgets', 'ipykernel', 'voila']))
         put('binder/runtime.txt', f'python-{python}\n')
         put('app.ipynb', _notebook(title))
         put('static/index.html', _fill(_page_html, title=escape(title)))

@@ -389,7 +389,8 @@ def start(folder='dl_course_notebooks', # where to put them; it is made if need 
     complete/  text, code and outputs: read and run these
     clean/     headings and code only: for finding out what you remember
 
-Begin with complete/foundations/00_tensor.ipynb. To open them, in the environment where dl_course is installed:
+Begin with complete/lessons/01_image_classifier.ipynb, from the top down, or with complete/foundations/00_tensor.ipynb,
+from the bottom up. To open them, in the environment where dl_course is installed:
 
     pip install "dl_course[jupyter]"
     jupyter lab "{folder}"''')

@@ -9,7 +9,7 @@ __all__ = ['REMOVED', 'verify_images', 'MoveLog', 'ImageCleaner']
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-import base64, csv, errno, html, io, json, os, posixpath, stat, struct, warnings, zlib
+import base64, csv, errno, html, io, json, os, posixpath, stat, warnings
 import filelock, numpy as np, pandas as pd
 from PIL import Image
 from fastcore.basics import patch
@@ -685,41 +685,3 @@ def widget(self:ImageCleaner): # an ipywidgets VBox
     "A view of the table to click in; raises `ImportError` where ipywidgets is missing."
     if self._view is None: self._view = _View(self)
     return self._view.box
-
-# %% ../nbs/applications/03_cleaner.ipynb #5919d20f
-def _bomb(n=100_000):
-    "The bytes of a PNG that says it has `n` x `n` pixels, and holds none."
-    chunk = lambda kind,data: struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-    head = struct.pack('>IIBBBBB', n, n, 8, 2, 0, 0, 0)
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(b'\0'*1000)) + chunk(b'IEND', b'')
-
-def _awkward_folder(path):
-    "Make a folder with everything that is awkward about pictures and their names, for tests; it must not be there yet."
-    path = Path(path)
-    rng = np.random.default_rng(42)
-    for c in ('cats', 'dogs and wolves', 'größe', 'broken'): (path/c).mkdir(parents=True)
-    picture = lambda mode='RGB', size=(40,30): Image.fromarray(rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
-    cats,dogs,broken = path/'cats',path/'dogs and wolves',path/'broken'
-    for name,mode in (('plain.png','RGB'), ('two words.png','RGB'), ('naïve café.png','RGB'), ('v1.2.final.png','RGB'), ('grey.png','L'),
-                      ('bits.png','1'),
-                      ('alpha.png','RGBA'), ('grey alpha.png','LA'), ('CAPITALS.JPG','RGB')): picture(mode).save(cats/name)
-    for name,mode in (('cmyk.jpg','CMYK'), ('grey.jpg','L'), ('.hidden.png','RGB')): picture(mode).save(dogs/name)
-    picture().quantize(8).save(dogs/'palette.png')
-    picture().quantize(8).save(dogs/'transparent.gif', transparency=0)
-    Image.fromarray(rng.integers(0, 65535, (30,40), dtype=np.uint16)).save(dogs/'sixteen bits.png')
-    exif = Image.Exif()
-    exif[0x112] = 6
-    picture().save(dogs/'upright.jpg', exif=exif)
-    picture().save(path/'größe'/'the only one.png')
-    picture(size=(200,150)).save(broken/'cut off.jpg', quality=95)
-    picture(size=(200,150)).save(broken/'cut off.png')
-    for o in ('cut off.jpg', 'cut off.png'): (broken/o).write_bytes((broken/o).read_bytes()[:2000])
-    picture().save(broken/'a png.jpg', 'png')
-    (broken/'text.png').write_text('This is no picture.')
-    (broken/'empty.jpg').touch()
-    (broken/'bomb.png').write_bytes(_bomb())
-    with suppress(OSError, NotImplementedError):           # Windows may not allow links
-        os.symlink('../cats/plain.png', dogs/'link to a cat.png')
-        os.symlink('nowhere.png', broken/'dangling.png')
-        os.symlink('cats', path/'cats again', target_is_directory=True)
-    return path

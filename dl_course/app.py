@@ -647,9 +647,11 @@ the model, `dl_course`, is in it as a copy of just the modules that are needed. 
     pip install -r requirements.txt
     python app.py
 
-(On Linux PyTorch brings several gigabytes of libraries for GPUs. To go without, install its smaller CPU build first, as its own site explains.) It
-then answers at http://127.0.0.1:7860, for this machine only. On [Hugging Face](https://huggingface.co/new-space), make a Space with the
-Gradio SDK and put the content of this folder into its repository; it starts by itself.
+It then answers at http://127.0.0.1:7860, for this machine only. On Linux PyTorch brings several gigabytes of libraries for GPUs; to go without,
+install its smaller CPU build first, as its own site explains.
+
+On [Hugging Face](https://huggingface.co/new-space), make a Space with the Gradio SDK and put the content of this folder into its repository; it
+starts by itself.
 
 Pictures are checked before they are opened (kind, bytes, pixels), and deleted after a few minutes.
 

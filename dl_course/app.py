@@ -130,7 +130,7 @@ class _Guard:
     async def __call__(self, scope, receive, send):
         if scope['type']=='lifespan': return await self.app(scope, receive, send)
         if scope['type']!='http': return
-        begun,upload = False,scope['path'].startswith('/gradio_api/upload')
+        begun,upload = False,self.is_upload(scope)
         async def _send(message):
             nonlocal begun
             if message['type']=='http.response.start':
@@ -153,6 +153,8 @@ class _Guard:
             await _send({'type': 'http.response.start', 'status': status, 'headers': head})
             await _send({'type': 'http.response.body', 'body': body})
 
+    def is_upload(self, scope): return scope['method']=='POST' and scope['path'].rstrip('/')=='/gradio_api/upload'
+
     def check(self, scope):
         "Raise `_Refused` unless address, host and declared length are fine."
         path,head = scope['path'],dict(scope['headers'])
@@ -164,7 +166,7 @@ class _Guard:
         if is_file and path.startswith('/gradio_api/file=') and scope['method'] in ('GET','HEAD'):
             if not self.folder.has(file): raise _Refused(404, 'There is no such file.')
         elif not _routes.fullmatch(path): raise _Refused(404, 'There is no such address.')
-        if path.startswith('/gradio_api/upload') and scope['method']=='POST':
+        if self.is_upload(scope):
             if int(head.get(b'content-length', b'0') or 0)>self.max_bytes + _JSON_MAX: raise _Refused(413, self.too_large())
             if self.folder.full(): raise _Refused(503, 'Too many pictures are waiting here; try again in a few minutes.')
 

@@ -138,28 +138,6 @@ class Interpretation:
         table = pd.concat([rows for rows,_,_ in parts.values()], ignore_index=True)
         return cls(table, vocab=next(iter(parts.values()))[2], root=getattr(dls, 'path', None), datasets={k: ds for k,(_,ds,_) in parts.items()})
 
-    @classmethod
-    def from_preds(cls,
-                   probs, # [n, classes], the probability of each class, from whatever model
-                   targets, # int [n], the number of the true class
-                   files:list=None, # [n], the file of each item
-                   vocab:list=None, # names of the classes; by default their numbers
-                   split:str='held out', # the name of the split
-                   root=None, # the folder that holds the files
-                   sure:float=.9, # the probability from which the model counts as sure
-                  ): # an Interpretation
-        "Look at probabilities that were calculated elsewhere; raises `ValueError` when they, the targets, the files and the names don't fit together."
-        if not len(probs): raise ValueError('Interpretation: there are no predictions')
-        probs,targets = _classes(torch.as_tensor(probs), torch.as_tensor(targets))
-        n,c = probs.shape
-        names = [str(i) for i in range(c)] if vocab is None else list(map(str, vocab))
-        files = [None]*n if files is None else [_as_file(o) for o in files]
-        if len(files)!=n: raise ValueError(f'Interpretation: there are {n} predictions, but {len(files)} files')
-        if len(names)!=c: raise ValueError(f'Interpretation: the predictions have {c} classes, but vocab has {len(names)} names')
-        if not 0<=targets.min()<=targets.max()<c: raise ValueError(f'Interpretation: targets are the numbers of classes, from 0 to {c-1}')
-        losses = -probs[range(n),targets].clamp(min=1e-30).log()
-        return cls(_table(files, split, targets, probs, losses, names, sure), names, root)
-
     def __repr__(self): return f'Interpretation: {len(self.table)} items, {len(self.vocab)} classes, ' + ', '.join(
         f'{n} {k}' for k,n in self.table.kind.value_counts().items())
 
@@ -328,3 +306,26 @@ def plot_top_losses(self:Interpretation,
                    ): # the axes, [n]
     "Show the pictures with the largest losses."
     return self.plot_rows(self.worst(k, kind, split), **kwargs)
+
+# %% ../nbs/applications/02_interpret.ipynb #7d1c52f0
+@patch(cls_method=True)
+def from_preds(cls:Interpretation,
+               probs, # [n, classes], the probability of each class, from whatever model
+               targets, # int [n], the number of the true class
+               files:list=None, # [n], the file of each item
+               vocab:list=None, # names of the classes; by default their numbers
+               split:str='held out', # the name of the split
+               root=None, # the folder that holds the files
+               sure:float=.9, # the probability from which the model counts as sure
+              )->Interpretation: # with a row for each item
+    "Look at probabilities that were calculated elsewhere; raises `ValueError` when they, the targets, the files and the names don't fit together."
+    if not len(probs): raise ValueError('Interpretation: there are no predictions')
+    probs,targets = _classes(torch.as_tensor(probs), torch.as_tensor(targets))
+    n,c = probs.shape
+    names = [str(i) for i in range(c)] if vocab is None else list(map(str, vocab))
+    files = [None]*n if files is None else [_as_file(o) for o in files]
+    if len(files)!=n: raise ValueError(f'Interpretation: there are {n} predictions, but {len(files)} files')
+    if len(names)!=c: raise ValueError(f'Interpretation: the predictions have {c} classes, but vocab has {len(names)} names')
+    if not 0<=targets.min()<=targets.max()<c: raise ValueError(f'Interpretation: targets are the numbers of classes, from 0 to {c-1}')
+    losses = -probs[range(n),targets].clamp(min=1e-30).log()
+    return cls(_table(files, split, targets, probs, losses, names, sure), names, root)

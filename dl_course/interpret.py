@@ -81,7 +81,8 @@ def _classes(probs, targets):
                          f'{list(probs.shape)} and the targets {list(targets.shape)} {str(targets.dtype)[6:]}')
     probs = probs.float()
     if not (probs.min()>=-1e-4 and (probs.sum(1)-1).abs().max()<1e-2):
-        raise ValueError('Interpretation: the outputs of this learner are not probabilities; give act, what makes them so, such as act=nn.Softmax(1)')
+        raise ValueError('Interpretation: these are not probabilities, which are at least 0 and add up to 1; if a learner gives them, say with act what '
+                         'makes them so, such as act=nn.Softmax(1)')
     return probs,targets.long()
 
 # %% ../nbs/applications/02_interpret.ipynb #dcb52fc0
@@ -319,8 +320,10 @@ def from_preds(cls:Interpretation,
                sure:float=.9, # the probability from which the model counts as sure
               )->Interpretation: # with a row for each item
     "Look at probabilities that were calculated elsewhere; raises `ValueError` when they, the targets, the files and the names don't fit together."
-    if not len(probs): raise ValueError('Interpretation: there are no predictions')
-    probs,targets = _classes(torch.as_tensor(probs), torch.as_tensor(targets))
+    try: probs,targets = (torch.as_tensor(o if isinstance(o, Tensor) else np.array(o)) for o in (probs, targets))
+    except (TypeError, ValueError): raise ValueError('Interpretation: give probabilities [n, classes], and as targets the numbers of classes [n]') from None
+    if not probs.numel(): raise ValueError('Interpretation: there are no predictions')
+    probs,targets = _classes(probs, targets)
     n,c = probs.shape
     names = [str(i) for i in range(c)] if vocab is None else list(map(str, vocab))
     files = [None]*n if files is None else [_as_file(o) for o in files]

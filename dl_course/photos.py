@@ -67,7 +67,7 @@ def _write_stamps(src, folder):
     return dict(counts)
 
 # %% ../nbs/applications/00_photos.ipynb #921fc7eb
-_sets = {URLs.STAMPS: _Photos('photos among the stamps of Tux Paint', 303, _find_stamps, _write_stamps,
+_sets = {URLs.STAMPS: _Photos('photos among the stamps of Tux Paint', 306, _find_stamps, _write_stamps,
     'the system package tuxpaint-stamps-default brings them (on Debian or Ubuntu: apt install tuxpaint-stamps-default; elsewhere install '
     'Tux Paint with its stamps)', 'tuxpaint/stamps', f'the PNG files in {", ".join(_kinds)} that are no cartoons, on white, at most 320 pixels wide or high',
     'Tux Paint stamps, GNU General Public License 2; loaded from the package, not part of dl_course')}

@@ -11,7 +11,6 @@ import math, threading
 import torch, torch.nn.functional as F
 from torch import nn, Tensor
 from fastcore.basics import patch
-from .dataloader import DataLoaders
 
 # %% ../nbs/applications/04_novelty.ipynb #5e22950d
 _hooks = threading.Lock()
@@ -145,7 +144,7 @@ class Novelty:
 # %% ../nbs/applications/04_novelty.ipynb #4972602e
 def _plain_loaders(dls):
     "Loaders of the training and validation set that vary nothing."
-    if isinstance(dls, DataLoaders): return dls.train.new(shuffle=False, drop_last=False, batch_tfm=None),dls.valid
+    if hasattr(dls.train, 'batch_tfm'): return dls.train.new(shuffle=False, drop_last=False, batch_tfm=None),dls.valid
     if hasattr(dls, 'test_dl') and hasattr(dls.train_ds, 'items'): return dls.test_dl(dls.train_ds.items, with_labels=True),dls.valid    # fastai's
     return dls.train,dls.valid
 

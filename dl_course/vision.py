@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 import hashlib, json, math, os, random, socket, statistics, subprocess, sys, tempfile, time
 import numpy as np, pandas as pd, torch, matplotlib.pyplot as plt
 from torch import nn, Tensor
@@ -100,7 +101,7 @@ def show_augmented(photo, # a file or a PIL image
     from fastai.vision.augment import Resize, aug_transforms
     from fastai.vision.core import TensorImage
     from fastai.data.core import Pipeline
-    im = np.array(Resize(size, 'crop')(_open_photo(photo), split_idx=1))
+    im = np.array(Resize(size, 'squish')(_open_photo(photo), split_idx=1))
     xb = TensorImage(torch.from_numpy(im).permute(2,0,1)[None].float()/255).repeat(n,1,1,1)
     with _State(seed): res = Pipeline(aug_transforms() if tfms is None else tfms, split_idx=0)(xb)
     return show_images(res.as_subclass(Tensor).clamp(0,1), nrows=-(-n//5), imsize=1.2)
@@ -250,6 +251,7 @@ def _full_name(arch):
 def _check_dls(dls, n_in):
     "Raise an error unless `dls` are fastai's loaders of images."
     from fastai.data.core import DataLoaders
+    from fastai.data.transforms import Categorize
     if not isinstance(dls, DataLoaders):
         raise TypeError('vision_learner: dls must be DataLoaders of fastai, such as ImageDataLoaders.from_folder(path), '
                         f'not {type(dls).__module__}.{type(dls).__qualname__}')
@@ -261,6 +263,12 @@ def _check_dls(dls, n_in):
     if xb.ndim!=4 or xb.shape[1]!=n_in:
         raise ValueError(f'vision_learner: a batch of dls has shape {list(xb.shape)}, and [n, {n_in}, height, width] is needed' +
                          (f'; for images with another number of channels say n_in={xb.shape[1]}' if xb.ndim==4 else ''))
+    for labels in getattr(dls.valid_ds, 'tls', [])[1:]:              # otherwise training stops at its first validation
+        if not any(isinstance(f, Categorize) for f in labels.tfms.fs): continue
+        try: list(labels)
+        except KeyError as e:
+            raise ValueError(f'vision_learner: {e.args[0]}, as all its images are in the validation set; name all classes in advance, with '
+                             'CategoryBlock(vocab=[...])') from None
 
 def _normalized(dls, mean, std):
     "The same loaders, with this normalization and no other; `dls` stays as it is."
@@ -279,7 +287,8 @@ def _reachable():
     "Whether the place where timm has its weights can be reached; where a proxy is set, that is for the proxy to say."
     if any(os.environ.get(k) for k in ('HTTPS_PROXY','https_proxy','ALL_PROXY','all_proxy')): return True
     from huggingface_hub.constants import ENDPOINT
-    try: socket.create_connection((ENDPOINT.split('//')[-1].split('/')[0].split(':')[0], 443), timeout=5).close()
+    url = urlsplit(ENDPOINT)
+    try: socket.create_connection((url.hostname, url.port or (80 if url.scheme=='http' else 443)), timeout=5).close()
     except OSError: return False
     return True
 
@@ -568,16 +577,15 @@ def compare_models(names, # of architectures of timm, or efficientnet_lite0
                    seed:int=42, # for the accuracy
                   )->pd.DataFrame: # a row for each: images/s (median), memory (MB, peak), parameters (M), pixels; accuracy where dls are given
     "Measure architectures on this machine, each in a process of its own; raises `ValueError` for names that timm doesn't know."
-    names = [names] if isinstance(names, str) else list(names)
+    names = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     if not names: raise ValueError("compare_models: give names of architectures, such as ['efficientnet_lite0','resnet18']")
-    full = {_full_name(o).partition('.')[0]: o for o in names}
-    job = dict(names=list(full), size=size, batch_size=batch_size, seconds=seconds, threads=threads or torch.get_num_threads())
-    rows = _run_job(job) if hasattr(os, 'fork') else [r for o in full for r in _run_job(job | {'names': [o]})]
-    bad = {r['name']: r['error'] for r in rows if 'error' in r} | {o: 'its process was stopped, perhaps for want of memory' for o in full.keys() -
+    bases = [_full_name(o).partition('.')[0] for o in names]               # several names can stand for one architecture
+    job = dict(names=list(dict.fromkeys(bases)), size=size, batch_size=batch_size, seconds=seconds, threads=threads or torch.get_num_threads())
+    rows = _run_job(job) if hasattr(os, 'fork') else [r for o in job['names'] for r in _run_job(job | {'names': [o]})]
+    bad = {r['name']: r['error'] for r in rows if 'error' in r} | {o: 'its process was stopped, perhaps for want of memory' for o in set(bases) -
         {r['name'] for r in rows}}
-    for k,e in bad.items(): raise ValueError(f'compare_models: {full[k]} cannot be measured with images of {size} x {size} pixels: {e}')
-    df = pd.DataFrame(rows).set_index('name').rename(full)
-    df.index.name = None
+    for k,e in bad.items(): raise ValueError(f'compare_models: {names[bases.index(k)]} cannot be measured with images of {size} x {size} pixels: {e}')
+    df = pd.DataFrame(rows).set_index('name').loc[bases].set_axis(names)
     if dls is not None: df['accuracy'] = [_accuracy(dls, o, epochs, lr, seed) if has_weights(o) else float('nan') for o in df.index]
     return df
 
@@ -600,12 +608,14 @@ def best_tradeoffs(table:pd.DataFrame, # as compare_models gives it
     return sorted((n for n in known if not any(x[o]>=x[n] and y[o]<=y[n] and (x[o]>x[n] or y[o]<y[n]) for o in known)), key=lambda n: -x[n])
 
 def plot_models(table:pd.DataFrame, # as compare_models gives it
-                y:str=None, # the column on the y axis; by default accuracy where at least two are known, and the memory otherwise
+                y:str=None, # the column on the y axis; by default accuracy where at least two are known, and the memory or the parameters otherwise
                ): # matplotlib's axes
-    "Draw speed against accuracy or memory, with the best trade-offs marked; raises `ValueError` for a column that is not there."
-    if y is None: y = 'accuracy' if 'accuracy' in table and table.accuracy.notna().sum()>1 else 'memory (MB)'
+    "Draw speed against accuracy or memory, with the best trade-offs marked; raises `ValueError` for a column that is not there or empty."
+    known = [c for c in table if table[c].notna().any()]
+    if y is None: y = 'accuracy' if 'accuracy' in table and table.accuracy.notna().sum()>1 else next(
+        (c for c in ('memory (MB)','parameters (M)') if c in known), 'memory (MB)')
     for c in ('images/s', y):
-        if c not in table: raise ValueError(f'plot_models: the table has no column {c!r}, only {", ".join(map(str, table.columns))}')
+        if c not in known: raise ValueError(f'plot_models: the table has no column {c!r} with numbers, only {", ".join(map(str, known))}')
     best,df = best_tradeoffs(table, less=y),table[table[y].notna()].sort_values(y)
     ax = plt.subplots(figsize=(6.5,3.6), layout='constrained')[1]
     front = df.loc[best].sort_values('images/s')

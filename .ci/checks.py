@@ -10,7 +10,7 @@ from pathlib import Path
 import argparse, hashlib, json, os, re, shutil, subprocess, sys, tarfile, tempfile, time, zipfile
 
 ROOT = Path(__file__).resolve().parent.parent
-WHEEL_MAX, TOUR_MAX = 6_000_000, 60
+WHEEL_MAX, TOUR_MAX, LESSONS_MAX = 6_000_000, 60, 600
 STEPS = []
 
 
@@ -184,12 +184,22 @@ def environment(p, r):
     missing = unpinned((p.clone/'constraints.txt').read_text(encoding='utf-8'), out)
     if rc: r.bad('constraints.txt names what is installed', f'exit status {rc}', out)
     else: r.check('constraints.txt names what is installed', not missing, f'not in it: {", ".join(missing)}')
+    rc, out = p.run('python', '-c', OPTIONAL)
+    r.check('photos, solar cells, sounds and weights are here, so that the lessons assert their figures', rc == 0, 'something is missing', out)
     rc, out = p.run('python', '-c', PIP_HOSTS)
     if rc: return r.bad('no file names the package index of this machine', f'exit status {rc}', out)
     hosts = [a for h in json.loads(out) for a in ('-e', h)]
     rc, out = p.run('git', 'grep', '-lIiF', *hosts, venv=False) if hosts else (1, '')
     r.check('no file names the package index of this machine', rc == 1, f'{out.split()}')
 
+
+OPTIONAL = '''
+from importlib.util import find_spec
+from dl_course.datasets import URLs, untar_data
+from dl_course.vision import has_weights
+for o in (URLs.STAMPS, URLs.SOLAR_CELLS, URLs.SPOKEN_WORDS): untar_data(o)
+assert has_weights() and find_spec('soundfile') and find_spec('gradio')
+'''
 
 PIP_HOSTS = '''
 import json, re, subprocess, sys
@@ -432,6 +442,9 @@ def _bare(r, go, py, away, p):
     rc, out = go(*words, py, p.clone/'.ci'/'run_notebooks.py', lessons, limit=900)
     for line in re.findall(r'^(?:ok|FAIL) .*$', out, re.M): print(f'     {line}')
     r.check('the lessons run without optional data, weights and packages', rc == 0 and p.tracked('nbs/lessons/*.ipynb'), f'exit status {rc}', out)
+    for said in re.split(r'^ok ', out, flags=re.M)[1:]:
+        lacks = [o for o in ('tuxpaint-stamps-default', 'pretrained weights') if o not in said]
+        r.check(f'{said.split()[0]} says what to install without them', not lacks, f'no word of {lacks}', said)
 
 
 def _train(r, go, cmd, away):
@@ -462,6 +475,8 @@ def _start(r, go, py, cmd, away, p):
     rc, out = go(py, p.clone/'.ci'/'run_notebooks.py', away/'course'/'clean', limit=1200)
     for line in re.findall(r'^(?:ok|FAIL) .*$', out, re.M): print(f'     {line}')
     r.check('the clean notebooks run from start to end', rc == 0, f'exit status {rc}', out)
+    took = [int(s) for s in re.findall(r'^ok +0[12]_(?:image_classifier|production)\.ipynb \((\d+) s\)', out, re.M)]
+    r.check(f'lessons 1 and 2 take less than {LESSONS_MAX} s together', len(took) == 2 and sum(took) < LESSONS_MAX, f'{took}')
     mine = next(iter(sorted((away/'course').rglob('*.ipynb'))), None) if have else None
     if mine is None: return r.bad('dl_course start overwrites nothing', 'there is no file to try it with')
     mine.write_text('mine')

@@ -43,7 +43,8 @@ def main(args):
         for f, (took, p) in zip(files, pool.map(start, files)):
             failed += bool(p.returncode)
             print(f"{'FAIL' if p.returncode else 'ok  '} {f.name} ({took:.0f} s)")
-            if p.returncode: print('\n'.join(p.stdout.splitlines()[-25:]))
+            said = p.stdout.splitlines()
+            for o in said[-25:] if p.returncode else dict.fromkeys(o for o in said if 'install' in o): print(o)
     print(f'{len(files)-failed} passed, {failed} failed')
     return failed or not files
 

@@ -82,11 +82,12 @@ from dl_course.saving import load_predictor
 from dl_course.vision import export, has_weights, vision_learner
 torch.set_num_threads(1)
 try: stamps = untar_data(URLs.STAMPS)
-except Exception as e: sys.exit(f'the Tux Paint stamps are missing: {e}')
+except Exception as e: sys.exit('the Tux Paint stamps are missing: ' + ' '.join(str(e).split()))
 if not has_weights(): sys.exit('the weights of efficientnet_lite0 are missing')
 classes = 'animals', 'food', 'plants'
 set_seed(42)
-dls = ImageDataLoaders.from_path_func(stamps, [f for o in classes for f in sorted(get_image_files(stamps/o))[:40]], lambda f: f.relative_to(stamps).parts[0],
+files = [f for o in classes for f in sorted(get_image_files(stamps/o))[:40]]
+dls = ImageDataLoaders.from_path_func(stamps, files, lambda f: f.relative_to(stamps).parts[0],
                                       item_tfms=Resize(96, method='squish'), bs=16, num_workers=0)
 learn = vision_learner(dls, lin_ftrs=[], concat_pool=False)
 with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, 1e-2)
@@ -333,9 +334,9 @@ def bad_files(good, rng):
 
 
 def evil(place):
-    "The files outside of the tests' folder that the names of uploads could have led to."
+    "The files outside of the tests' folder that the names of uploads could have led to, each with its time."
     folders = {Path(o).resolve() for o in ('/', '/etc', tempfile.gettempdir(), ROOT, Path.cwd(), Path.home())} | set(place.folder.resolve().parents)
-    return {f for o in folders for pattern in ('*evil*', 'tmp/*evil*', 'etc/*evil*') for f in o.glob(pattern)}
+    return {(str(f), f.lstat().st_mtime_ns) for o in folders for pattern in ('*evil*', 'tmp/*evil*', 'etc/*evil*') for f in o.glob(pattern)}
 
 
 def attack(place, report, model, digits, n=500):
@@ -425,7 +426,8 @@ def attack(place, report, model, digits, n=500):
                 if i in (len(jobs)//3, len(jobs)-1): sizes.append(memory())
         took = time.time() - began
         fine = [r for r in results if r[0] in ('bad', 'name') and r[1]==200]
-        report(f'{uploads} malformed uploads and {len(jobs)-uploads} other hostile requests, 4 at a time ({took:.0f} s): none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
+        sent = f'{uploads} malformed uploads and {len(jobs)-uploads} other hostile requests, 4 at a time ({took:.0f} s)'
+        report(f'{sent}: none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
         leaks = [r for r in results if re.search(r'root:.*:0:0|Traceback|site-packages|File ".*line \d', r[2]) or str(ROOT) in r[2] or str(place.home) in r[2] or str(model) in r[2]]
         report('no answer holds another file, a path of the machine or a stack of calls', '; '.join(str(r)[:200] for r in leaks[:3]))
         dead = [r for r in results if r[1] in (502, 503)]
@@ -436,7 +438,7 @@ def attack(place, report, model, digits, n=500):
         report(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)', '' if sizes[1]<sizes[0]+150 else 'it grows')
         end = time.time() + 90
         while (left:=place.files() - start - {p.log.name}) and time.time()<end: time.sleep(.3)
-        left |= {str(f) for f in evil(place) - outside}
+        left |= {f for f, _ in evil(place) - outside}
         report('no upload is left, and nothing was written where the names of the uploads lead', '; '.join(sorted(left)[:5]))
         said = p.log.read_text(errors='replace')
         report('the app prints no stack of calls', ' | '.join(re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said))[:500] if 'Traceback' in said else '')
@@ -467,7 +469,7 @@ def main(args=None):
         tests = Tests(place, browser, Axe(), report, model, digits, shots)
         making = tests.make_space() if a.only in (None, 'space', 'voila') else None       # while the others are tested
         if a.only in (None, 'serve'): report.run('dl_course serve, as a whole', tests.served)
-        if a.only in (None, 'photo'): report.run('dl_course serve with a model for photos: stamps uploaded at 390 px get the labels that its Predictor gives', tests.photo)
+        if a.only in (None, 'photo'): report.run('dl_course serve with a model for photos: stamps get the labels that its Predictor gives, 390 px', tests.photo)
         if making: report.run('dl_course space, as a whole', lambda: tests.space(making, a.only))
         browser.close()
         if a.only in (None, 'attack'): report.run('the attack, as a whole', lambda: attack(place, report, model, digits))

@@ -1,7 +1,8 @@
 """Tests of the web app, with the network cut off: python .ci/app_browser.py [--json FILE] [--shots DIR]
 
 A real browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space` writes (started with its
-own copy of the library), the plain page that asks an app, and the notebook under Voila. Then an app gets 500 malformed requests, 4 at a time.
+own copy of the library), the plain page that asks an app, the notebook under Voila, and a model for photos. Then an app gets 500 malformed uploads
+and other hostile requests, 4 at a time.
 """
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -68,6 +69,31 @@ learn = Learner(dls, mlp(28*28, 2, (30,)), opt_func=AdamW, metrics=accuracy)
 with learn.no_bar(), learn.no_logging(): learn.fit(2, 5e-3)
 learn.export(sys.argv[1], novelty=True)
 print(dls.path)
+'''
+
+PHOTOS = '''
+import json, sys
+from pathlib import Path
+import torch
+from fastai.vision.all import ImageDataLoaders, Resize
+from dl_course.datasets import URLs, get_image_files, untar_data
+from dl_course.learner import set_seed
+from dl_course.saving import load_predictor
+from dl_course.vision import export, has_weights, vision_learner
+torch.set_num_threads(1)
+try: stamps = untar_data(URLs.STAMPS)
+except Exception as e: sys.exit('the Tux Paint stamps are missing: ' + ' '.join(str(e).split()))
+if not has_weights(): sys.exit('the weights of efficientnet_lite0 are missing')
+classes = 'animals', 'food', 'plants'
+set_seed(42)
+files = [f for o in classes for f in sorted(get_image_files(stamps/o))[:40]]
+dls = ImageDataLoaders.from_path_func(stamps, files, lambda f: f.relative_to(stamps).parts[0],
+                                      item_tfms=Resize(96, method='squish'), bs=16, num_workers=0)
+learn = vision_learner(dls, lin_ftrs=[], concat_pool=False)
+with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, 1e-2)
+predictor = load_predictor(export(learn, sys.argv[1]))
+photos = [sorted(get_image_files(stamps/o))[0] for o in classes]
+print(json.dumps([(str(f), predictor.predict(f).label) for f in photos]))
 '''
 
 
@@ -154,9 +180,26 @@ class Tests:
         with self.place.running('-c', CLI, 'serve', self.model, '--examples', self.examples, '--port', free_port(), env={'PYTHONPATH': str(ROOT)}) as p:
             self.gradio(p.url, 'dl_course serve')
             said = p.log.read_text()
-        self.report('dl_course serve ends with Ctrl-C, and says nothing but its address', '' if p.returncode==0 and len(said.splitlines())==1 else
-                    f'exit status {p.returncode}: {said[-300:]}')
+        self.report('dl_course serve ends with Ctrl-C, says nothing but its address, and is not open to everybody', '' if
+                    p.returncode==0 and len(said.splitlines())==1 and 'Everybody' not in said else f'exit status {p.returncode}: {said[-300:]}')
         self.report('dl_course serve leaves no file', '; '.join(map(str, self.place.tmp.glob('dl_course-app*'))))
+
+    def photo(self, width=390, scheme='light'):
+        model = self.place.folder/'photos.safetensors'
+        home = {k: os.environ[k] for k in ('HOME', 'XDG_CACHE_HOME') if k in os.environ}
+        env = {**self.place.env, **home, 'PYTHONPATH': str(ROOT)}
+        made = subprocess.run([sys.executable, '-c', PHOTOS, model], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if made.returncode: return f'no model for photos: {(made.stderr.strip() or "no message").splitlines()[-1]}'
+        answers = json.loads(made.stdout.splitlines()[-1])
+        with self.place.running('-c', CLI, 'serve', model, '--port', free_port(), env={'PYTHONPATH': str(ROOT)}) as p:
+            for photo, label in answers:
+                with opened(self.browser, p.url, width, scheme) as (page, log):
+                    page.wait_for_selector('input[type=file]', state='attached')
+                    page.set_input_files('input[type=file]', photo)
+                    page.get_by_test_id('label-output-value').get_by_text(label, exact=True).wait_for()
+                    self.shot(page, f'photo-{label}')
+                    if log: return '; '.join(dict.fromkeys(log))
+        return '' if len({label for _, label in answers})>1 else f'the model calls everything {answers[0][1]}, so the test says little'
 
     def make_space(self):
         "Start `dl_course space`, which has time until `space` wants its folder."
@@ -199,6 +242,16 @@ class Tests:
                     bad = '; '.join(dict.fromkeys(log))
                     page.set_input_files('#picture', str(self.large))
                     result.get_by_text('more than 10 MB').wait_for()
+                    held = []                   # the first of two uploads, until the second is answered
+                    page.route('**/gradio_api/upload', lambda route: route.continue_() if held else held.append(route))
+                    page.set_input_files('#picture', str(self.good))
+                    page.wait_for_function("() => document.querySelector('#shown').naturalWidth === 28")
+                    while not held: page.wait_for_timeout(50)
+                    page.set_input_files('#picture', str(self.noise))
+                    result.get_by_text(UNLIKE).wait_for()
+                    with page.expect_response('**/gradio_api/call/predict/*'): held[0].continue_()
+                    page.wait_for_timeout(300)
+                    if not result.get_by_text(UNLIKE).is_visible(): return 'the answer for the older picture stands under the newer one'
                     page.fill('#address', 'http://127.0.0.1:9')
                     page.set_input_files('#picture', str(self.good))
                     result.get_by_text('There is no app at that address').wait_for()
@@ -280,8 +333,14 @@ def bad_files(good, rng):
     yield 'raw.ico', b'\0\0\1\0' + rng.randbytes(200)
 
 
+def evil(place):
+    "The files outside of the tests' folder that the names of uploads could have led to, each with its time."
+    folders = {Path(o).resolve() for o in ('/', '/etc', tempfile.gettempdir(), ROOT, Path.cwd(), Path.home())} | set(place.folder.resolve().parents)
+    return {(str(f), f.lstat().st_mtime_ns) for o in folders for pattern in ('*evil*', 'tmp/*evil*', 'etc/*evil*') for f in o.glob(pattern)}
+
+
 def attack(place, report, model, digits, n=500):
-    "500 malformed requests, 4 at a time; then a good one is answered as before, and nothing is left."
+    "500 malformed uploads and other hostile requests, 4 at a time; then a good one is answered as before, and nothing is left."
     import httpx
     rng, good = random.Random(42), sorted((digits/'valid'/'7').iterdir())[0].read_bytes()
     hits, secret = [], socket.create_server(('127.0.0.1', 0))
@@ -296,7 +355,7 @@ def attack(place, report, model, digits, n=500):
     code = 'import sys; from dl_course.app import serve; s = serve(sys.argv[1], port=int(sys.argv[2]), examples=sys.argv[3], keep=2); print(s.url, flush=True); s.wait()'
     with place.running('-c', code, model, free_port(), digits/'valid'/'3', env={'PYTHONPATH': str(ROOT)}) as p, httpx.Client(base_url=p.url, timeout=60) as http:
         api, host = '/gradio_api', p.url.removeprefix('http://')
-        start = place.files()
+        start, outside = place.files(), evil(place)
 
         def call(data):
             r = http.post(api + '/call/predict', json={'data': data})
@@ -348,10 +407,9 @@ def attack(place, report, model, digits, n=500):
         jobs = []
         while len(jobs)<n:
             jobs += [('bad', lambda o=o: ask(*o)) for o in bad_files(good, rng)]
-            jobs += [('request', o) for o in requests]
             jobs += [('name', lambda o=o: ask(o, rng.randbytes(100))) for o in names]
-            jobs += [('polyglot', lambda: ask('a.html', good + b'<script>alert(1)</script>'))]
-        jobs = jobs[:n]
+        uploads = len(jobs)
+        jobs += 4*[('request', o) for o in requests] + 8*[('polyglot', lambda: ask('a.html', good + b'<script>alert(1)</script>'))]
         rng.shuffle(jobs)
         def memory(): return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000
         first, _ = ask('good.png', good), ask('good.png', good)
@@ -365,10 +423,11 @@ def attack(place, report, model, digits, n=500):
         with ThreadPoolExecutor(4) as pool:
             for i, res in enumerate(pool.map(run, jobs)):
                 results.append(res)
-                if i in (n//3, n-1): sizes.append(memory())
+                if i in (len(jobs)//3, len(jobs)-1): sizes.append(memory())
         took = time.time() - began
         fine = [r for r in results if r[0] in ('bad', 'name') and r[1]==200]
-        report(f'{n} malformed requests, 4 at a time ({took:.0f} s): none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
+        sent = f'{uploads} malformed uploads and {len(jobs)-uploads} other hostile requests, 4 at a time ({took:.0f} s)'
+        report(f'{sent}: none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
         leaks = [r for r in results if re.search(r'root:.*:0:0|Traceback|site-packages|File ".*line \d', r[2]) or str(ROOT) in r[2] or str(place.home) in r[2] or str(model) in r[2]]
         report('no answer holds another file, a path of the machine or a stack of calls', '; '.join(str(r)[:200] for r in leaks[:3]))
         dead = [r for r in results if r[1] in (502, 503)]
@@ -379,7 +438,8 @@ def attack(place, report, model, digits, n=500):
         report(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)', '' if sizes[1]<sizes[0]+150 else 'it grows')
         end = time.time() + 90
         while (left:=place.files() - start - {p.log.name}) and time.time()<end: time.sleep(.3)
-        report('no upload is left, and nothing was written anywhere else', '; '.join(sorted(left)[:5]))
+        left |= {f for f, _ in evil(place) - outside}
+        report('no upload is left, and nothing was written where the names of the uploads lead', '; '.join(sorted(left)[:5]))
         said = p.log.read_text(errors='replace')
         report('the app prints no stack of calls', ' | '.join(re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said))[:500] if 'Traceback' in said else '')
     secret.close()
@@ -389,7 +449,7 @@ def main(args=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--json', metavar='FILE', help='write the tests to FILE')
     p.add_argument('--shots', metavar='DIR', help='write pictures of the pages to DIR')
-    p.add_argument('--only', choices=('serve', 'space', 'voila', 'attack'))
+    p.add_argument('--only', choices=('serve', 'photo', 'space', 'voila', 'attack'))
     a = p.parse_args(args)
     chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
     if not chromium: sys.exit('No Chromium found: install it (Debian: apt-get install chromium), or set CHROMIUM to its path.')
@@ -409,6 +469,7 @@ def main(args=None):
         tests = Tests(place, browser, Axe(), report, model, digits, shots)
         making = tests.make_space() if a.only in (None, 'space', 'voila') else None       # while the others are tested
         if a.only in (None, 'serve'): report.run('dl_course serve, as a whole', tests.served)
+        if a.only in (None, 'photo'): report.run('dl_course serve with a model for photos: stamps get the labels that its Predictor gives, 390 px', tests.photo)
         if making: report.run('dl_course space, as a whole', lambda: tests.space(making, a.only))
         browser.close()
         if a.only in (None, 'attack'): report.run('the attack, as a whole', lambda: attack(place, report, model, digits))

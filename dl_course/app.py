@@ -21,14 +21,19 @@ from .saving import Predictor, load_predictor
 PICTURE_FORMATS = ('PNG', 'JPEG', 'GIF', 'BMP', 'WEBP', 'TIFF')
 MAX_BYTES,MAX_PIXELS = 10_000_000,50_000_000
 
+def _most(max_pixels):
+    "The limit that holds when Pillow, which has one of its own, opens a picture."
+    return min(max_pixels, 2*Image.MAX_IMAGE_PIXELS) if Image.MAX_IMAGE_PIXELS else max_pixels
+
 def read_picture(data:bytes, # the content of a file
                  max_bytes:int=MAX_BYTES, # a larger file is refused
-                 max_pixels:int=MAX_PIXELS, # a picture with more pixels is refused before they are decoded
+                 max_pixels:int=MAX_PIXELS, # a picture with more pixels is refused before they are decoded; Pillow's own limit holds, too
                  size:tuple=None, # height and width that the picture is needed in; a larger JPEG may then be decoded smaller
                 )->Image.Image: # the picture, decoded
     "The picture in the bytes of a file that may be anything; raises `ValueError` with a sentence for whoever sent it."
     if not data: raise ValueError('This file is empty.')
     if len(data)>max_bytes: raise ValueError(f'This file has more than {max_bytes/1e6:g} MB; choose a smaller one.')
+    max_pixels = _most(max_pixels)
     large = f'This picture has more than {max_pixels/1e6:g} million pixels; make it smaller.'
     try: im = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)         # reads the header, decodes nothing
     except (Image.DecompressionBombError, Image.DecompressionBombWarning): raise ValueError(large) from None
@@ -74,11 +79,17 @@ def _gradio():
     "Gradio, imported when it is needed; raises `ValueError` when it is missing or too old."
     try: import gradio
     except ImportError: raise ValueError('the app needs Gradio; install it with: pip install "dl_course[app]"') from None
-    if int(gradio.__version__.split('.')[0])<6:
-        raise ValueError(f'the app needs Gradio 6 or newer, not {gradio.__version__}; install it with: pip install -U gradio')
+    if tuple(map(int, re.findall(r'\d+', gradio.__version__)[:2]))<(6,31):
+        raise ValueError(f'the app needs Gradio 6.31 or newer, not {gradio.__version__}; install it with: pip install -U gradio')
     return gradio
 
-def _page(gr, predictor, title, examples, limits):
+def _span(seconds):
+    "A time in words, such as 5 minutes."
+    n,unit = next(((seconds/k, unit) for k,unit in ((86400,'day'),(3600,'hour'),(60,'minute')) if seconds>=k), (seconds,'second'))
+    n = f'{n:.1f}'.removesuffix('.0')
+    return f'{n} {unit}' + ('s' if n!='1' else '')
+
+def _page(gr, predictor, title, examples, limits, keep):
     "The page as Gradio describes it: a picture, the probabilities, a note."
     def predict(picture):
         if picture is None: return None,''
@@ -96,8 +107,8 @@ def _page(gr, predictor, title, examples, limits):
         picture.preprocess = lambda file: file and file.path      # Gradio would open the file itself, with its own messages
         picture.change(predict, picture, [label, note], api_name='predict', concurrency_limit=2, show_progress='minimal')
         if examples: gr.Examples([str(o) for o in examples], picture, cache_examples=False, label='Examples')
-        mb,mp = limits['max_bytes']/1e6,limits['max_pixels']/1e6
-        gr.Markdown(f'PNG, JPEG, GIF, BMP, WebP or TIFF, up to {mb:g} MB and {mp:g} million pixels. Pictures are deleted after a few minutes.')
+        mb,mp = limits['max_bytes']/1e6,_most(limits['max_pixels'])/1e6
+        gr.Markdown(f'PNG, JPEG, GIF, BMP, WebP or TIFF, up to {mb:g} MB and {mp:g} million pixels. Pictures are deleted within about {_span(keep)}.')
     return page.queue(max_size=40, api_open=False)
 
 # %% ../nbs/applications/05_app.ipynb #d852bbc3
@@ -248,6 +259,8 @@ class _Guard:
             for v in o: self.check_files(v)
 
 # %% ../nbs/applications/05_app.ipynb #45771fb9
+_LEAST = 2**18          # bytes that a file counts for at least, so that there are not too many small ones either
+
 class _Folder:
     "A temporary folder for uploads, whose files are deleted after `keep` seconds, and with the folder at the end."
     def __init__(self, keep, max_total):
@@ -264,20 +277,23 @@ class _Folder:
         except (OSError, TypeError, ValueError, RuntimeError): return False
 
     def files(self):
-        for o in self.path.rglob('*'):
-            try:
-                if not o.is_dir() and o not in self.fixed: yield o,o.lstat()
-            except OSError: pass
+        for folder,_,names in os.walk(self.path):           # passes over what is gone meanwhile
+            for o in (Path(folder)/name for name in names):
+                try:
+                    if o not in self.fixed: yield o,o.lstat()
+                except OSError: pass
 
     def full(self):
         self.sweep()
-        return sum(max(s.st_size, 2**18) for _,s in self.files())>self.max_total       # not too many small ones either
+        return sum(max(s.st_size, _LEAST) for _,s in self.files())>self.max_total
 
     def sweep(self):
         "Delete what is older than `keep` seconds."
         late = time.time() - self.keep
         for o,s in self.files():
-            if s.st_ctime<late: o.unlink(missing_ok=True)
+            try:
+                if s.st_ctime<late: o.unlink()
+            except OSError: pass            # gone, or being read
         for o in self.path.glob('*/'):
             try:
                 if o.stat().st_mtime<late: o.rmdir()
@@ -298,22 +314,24 @@ _lock,_shared = threading.RLock(),{}
 
 def _settings(folder):
     "Gradio's settings that are made in the environment: where its files go, and that it calls nobody."
-    local = ','.join(filter(None, (os.environ.get('NO_PROXY') or os.environ.get('no_proxy'), '127.0.0.1,localhost')))
+    local = ','.join(filter(None, (os.environ.get('NO_PROXY') or os.environ.get('no_proxy'), '127.0.0.1,localhost,::1,::')))
     return dict(GRADIO_TEMP_DIR=str(folder), GRADIO_EXAMPLES_CACHE=str(folder/'examples'), GRADIO_ANALYTICS_ENABLED='False', GRADIO_ALLOWED_PATHS='',
                 GRADIO_RESET_EXAMPLES_CACHE='False', HF_HUB_DISABLE_TELEMETRY='1', NO_PROXY=local, no_proxy=local)
 
 def _port_free(host, port):
-    "Whether a server could listen there."
+    "Whether a server could listen there, and at 127.0.0.1, where Gradio looks in any case."
     try:
-        kind,_,_,_,address = socket.getaddrinfo(host.strip('[]'), port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(kind, socket.SOCK_STREAM) as s:
-            if os.name=='posix': s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(address)
+        for name in (host.strip('[]'), '127.0.0.1'):
+            kind,_,_,_,address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(kind, socket.SOCK_STREAM) as s:
+                if os.name=='posix': s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(address)
         return True
     except (OSError, OverflowError, UnicodeError): return False
 
-def _taken(host, port):
-    return OSError(f'port {port} of {host} cannot be used, perhaps because another program has it; choose another, or none, and a free one is taken')
+def _taken(host, port, asked=True):
+    what = 'choose another, or none, and a free one is taken' if asked else 'try again'
+    return OSError(f'port {port} of {host} cannot be used, perhaps because another program has it; {what}')
 
 def _choose_port(host, port):
     "The port that was asked for, or a free one from 7860 up; raises `OSError` with a sentence."
@@ -335,6 +353,9 @@ def _uploads(keep, max_total):
             _shared.update(folder=folder, users=0, before={k: os.environ.get(k) for k in new})
             os.environ.update(new)
             threading.Thread(target=folder.sweep_on, daemon=True).start()
+        else:
+            folder = _shared['folder']
+            folder.keep,folder.max_total = min(folder.keep, keep),max(folder.max_total, max_total)
         _shared['users'] += 1
     try: yield _shared['folder']
     finally:
@@ -354,7 +375,8 @@ def _examples(folder, limits, n=10):
     if not folder.is_dir(): raise FileNotFoundError(f'{folder} is no folder; give a folder with example pictures')
     res = []
     for f in sorted(folder.iterdir()):
-        if len(res)==n or f.name.startswith('.') or not f.is_file() or f.stat().st_size>limits['max_bytes']: continue
+        if len(res)==n: break
+        if f.name.startswith('.') or not f.is_file() or f.stat().st_size>limits['max_bytes']: continue
         try: read_picture(f.read_bytes(), **limits)
         except ValueError: continue
         res.append(f)
@@ -402,36 +424,38 @@ def serve(model, # a model file, or a Predictor, for pictures and with classes
           title:str=None, # above the page, by default the name of the file
           max_bytes:int=MAX_BYTES, # larger files are refused
           max_pixels:int=MAX_PIXELS, # larger pictures are refused
-          keep:float=300, # seconds after which an upload is deleted
+          keep:float=300, # seconds after which an upload is deleted; with several apps in one program, the smallest
          )->Server: # running; its url attribute is the address
     "Start a web app around a model; raises `ValueError` or `OSError` with one sentence when that cannot be done."
     limits = dict(max_bytes=max_bytes, max_pixels=max_pixels)
     title = title or (Path(model).stem if not isinstance(model, Predictor) else 'What is it?')
-    predictor,port = _classifier(model),_choose_port(host, port)
+    predictor,free = _classifier(model),_choose_port(host, port)
     pictures = _examples(examples, limits) if examples else []
-    uploads = _uploads(keep, 50*max_bytes)
+    page,name,uploads = None,host.strip('[]'),_uploads(keep, 50*max(max_bytes, _LEAST))
     folder = uploads.__enter__()
     leave = lambda: uploads.__exit__(None, None, None)
     try:
         gr = _gradio()
         from starlette.middleware import Middleware
-        gr.routes.DEFAULT_TEMP_DIR = str(folder.path)        # read when Gradio was imported, perhaps before this
-        shown = [shutil.copyfile(f, folder.path/f'example-{i}{f.suffix.lower()}') for i,f in enumerate(pictures)]
-        folder.fixed.update(map(Path, shown))
-        page = _page(gr, predictor, title, shown, limits)
+        own = Path(tempfile.mkdtemp(prefix='examples-', dir=folder.path)) if pictures else None
+        shown = [shutil.copyfile(f, own/f'example-{i}{f.suffix.lower()}') for i,f in enumerate(pictures)]
+        folder.fixed.update(shown)
+        page = _page(gr, predictor, title, shown, limits, folder.keep)
         for block in page.blocks.values(): folder.fixed.update(Path(o).resolve() for o in getattr(block, 'keep_in_cache', ()))
         folder.sets += page.temp_file_sets
-        guard = Middleware(_Guard, folder=folder, max_bytes=max_bytes, hosts=_local if host.strip('[]') in _local else None, n_examples=len(shown))
+        guard = Middleware(_Guard, folder=folder, max_bytes=max_bytes, hosts=_local if name in _local else None, n_examples=len(shown))
         with _short_headers():
-            page.launch(server_name=host, server_port=port, share=False, inline=False, inbrowser=False, quiet=True,
+            page.launch(server_name=f'[{name}]' if ':' in name else name, server_port=free, share=False, inline=False, inbrowser=False, quiet=True,
                         prevent_thread_lock=True, show_error=False, max_file_size=max_bytes, app_kwargs=dict(middleware=[guard]),
                         footer_links=['api'], run_history=False, enable_monitoring=False, pwa=False, mcp_server=False, ssr_mode=False,
                         state_session_capacity=500, theme=_theme(gr), css=_css)
     except BaseException as e:
-        leave()
-        if isinstance(e, OSError) and not _port_free(host, port): raise _taken(host, port) from None       # since it was chosen
+        try:
+            if page is not None: page.close(verbose=False)
+        finally: leave()
+        if isinstance(e, OSError) and not _port_free(host, free): raise _taken(host, free, port) from None       # since it was chosen
         raise
-    return Server(page, _url(host, port), leave)
+    return Server(page, _url(host, free), leave)
 
 def _url(host, port):
     name = host.strip('[]')
@@ -446,9 +470,10 @@ _css = '''.gradio-container { max-width: 1000px !important; margin: auto; overfl
 def _short_headers():
     "Have uvicorn read requests with h11, which limits their headers, even where httptools is installed, which does not."
     from uvicorn.config import HTTP_PROTOCOLS as known
-    old,known['auto'] = known['auto'],known['h11']
-    try: yield
-    finally: known['auto'] = old
+    with _lock:
+        old,known['auto'] = known['auto'],known['h11']
+        try: yield
+        finally: known['auto'] = old
 
 def _theme(gr): return gr.themes.Default(font=['system-ui','sans-serif'], font_mono=['ui-monospace','monospace'])     # nothing from elsewhere
 
@@ -593,8 +618,12 @@ async function run() {
   $('shown').src = URL.createObjectURL(file);
   $('shown').hidden = false;
   complain('Asking ...');
-  try { tell(await ask(app, file)); }
-  catch (e) {
+  const mine = run.last = {};                   // an answer is dropped when something newer was asked
+  try {
+    const answer = await ask(app, file);
+    if (run.last === mine) tell(answer);
+  } catch (e) {
+    if (run.last !== mine) return;
     if (!(e instanceof TypeError)) return complain(e.message);
     complain(location.protocol === 'file:'
       ? 'A page opened from the disk may not ask an app. In the folder of this page run "python -m http.server", and open http://127.0.0.1:8000'

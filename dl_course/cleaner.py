@@ -421,7 +421,8 @@ class ImageCleaner:
         "The bytes of our file, or None; raises `ValueError` when another program has changed it."
         data = self.path.read_bytes() if self.path is not None and self.path.exists() else None
         if data is None or data in self._seen: return data
-        raise ValueError(f'ImageCleaner: {self.path} was changed by another program; load it again and decide there, or save this table to another file')
+        raise ValueError(f'ImageCleaner: {self.path} was changed by another program; load it again and decide there, '
+                         'or save this table to another file')
 
     def __repr__(self):
         d = self.table.decision
@@ -503,7 +504,8 @@ def _rows(self:ImageCleaner, which):
         elif isinstance(o, (str, Path)): res.append(self._row_of_file(os.fspath(o), at))
         else:
             try: o = list(o.tolist() if hasattr(o, 'tolist') else o)
-            except TypeError: raise TypeError(f'ImageCleaner: {o!r} tells no images; give rows of a table, numbers of rows, or names of files') from None
+            except TypeError:
+                raise TypeError(f'ImageCleaner: {o!r} tells no images; give rows of a table, numbers of rows, or names of files') from None
             if o and all(isinstance(v, (bool, np.bool_)) for v in o):
                 if len(o)!=len(t): raise ValueError(f'ImageCleaner: a mask has one value for each of the {len(t)} rows, not {len(o)} of them')
                 o = t.index[o].tolist()

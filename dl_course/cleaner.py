@@ -32,20 +32,21 @@ def _check_image(file, max_pixels=_MAX_PIXELS):
             if w*h>max_pixels: return f'{w:,} x {h:,} pixels, more than {max_pixels:,}', ''
             im.draft(None, (64, 64))                       # a JPEG at an eighth of its size: quicker, and read to its end all the same
             im.load()
+            if im.mode[0] in 'IF': return f'more than 8 bits for each colour (mode {im.mode}); save it with 8 bits', ''
             return '', _odd(file, im)
     except FileNotFoundError: return ('a link that leads nowhere' if os.path.islink(file) else 'the file is gone'), ''
     except PermissionError: return 'it may not be read', ''
     except Image.UnidentifiedImageError: return 'not an image', ''
-    except Image.DecompressionBombError: return f'more than {max_pixels:,} pixels', ''
+    except Image.DecompressionBombError: return f'more than {min(max_pixels, 2*Image.MAX_IMAGE_PIXELS):,} pixels', ''
     except MemoryError: return 'it needs too much memory', ''
     except Exception as e: return ('cut off or damaged' if isinstance(e, (OSError, SyntaxError, EOFError)) else 'damaged') + f' ({e})', ''
 
 def _odd(file, im):
-    "What is odd about an image that can be read."
+    "What is odd about an image that can be used."
     ext = os.path.splitext(file)[1].lower()
     named = Image.registered_extensions().get(ext)
-    if named!=im.format and {named, im.format}!={'JPEG', 'MPO'}: return f'a {im.format} that is named {ext}; it can be read'
-    return f'its pixels are of type {im.mode}, not 8-bit; scale them first' if im.mode[0] in 'IF' else ''
+    if named==im.format or {named, im.format}=={'JPEG', 'MPO'}: return ''
+    return f'a {im.format} {f"that is named {ext}" if ext else "without an ending"}; it can be read'
 
 # %% ../nbs/applications/03_cleaner.ipynb #e551b278
 def _all_images(folder):
@@ -62,8 +63,8 @@ def _all_images(folder):
     return res
 
 def verify_images(path, # a folder, which is searched with all folders in it, also those that links lead to; or a list of files
-                  aside:bool=False, # whether broken files are moved to the folder .removed in path, where MoveLog(path).undo() has them back
-                  max_pixels:int=_MAX_PIXELS, # an image with more pixels counts as broken
+                  aside:bool=False, # whether files that cannot be used are moved to the folder .removed in path; MoveLog(path).undo() has them back
+                  max_pixels:int=_MAX_PIXELS, # an image with more pixels counts as broken, and so does one with more than Pillow itself opens
                   threads:int=None, # how many files are read at once; by default one for each processor
                  )->pd.DataFrame: # a row for each file with something to say: file, problem (why it cannot be used, or ''), note, and with aside, to
     "Find the files that cannot be used as images, and say why; raises `FileNotFoundError` if there is no such folder."
@@ -137,7 +138,8 @@ class MoveLog:
             there = sorted(there, reverse=True)[:runs]
             elsewhere = {entries[e['undoes']]['from']: e['to'] for e in entries.values() if e['undoes'] is not None and e['done']}
             last = max((e['run'] for e in entries.values()), default=-1) + 1
-            for e in _progress([e for e in standing if e['run'] in there], len(standing)):
+            mine = [e for e in standing if e['run'] in there]
+            for e in _progress(mine, len(mine)):
                 o = self._one(last, elsewhere.get(e['to'], e['to']), e['from'], e['note'], undoes=e['n'], unmake=e['made'], old_link=e['was_link'])
                 if o['to']: elsewhere[e['from']] = o['to']
                 res.append(o)
@@ -364,6 +366,7 @@ class ImageCleaner:
         self.table = self._tidy(table)
         self.classes = [str(o) for o in classes or interp and interp.vocab or sorted({*self.table.label, *self.table.prediction} - {''})]
         self.path,self.height,self.max_n,self._view = None,height,max_n,None
+        self._moved,self._seen = {},()                     # where files of these names went, by the log; what our file held when we read or wrote it
 
     def _tidy(self, table):
         "The table with all our columns, each file once, named relative to the root."
@@ -393,24 +396,33 @@ class ImageCleaner:
              **kwargs, # passed on to ImageCleaner
             ): # an ImageCleaner, which saves each decision to this file
         "Go on where another one left off; raises `ValueError` when the file is no such table, or names files outside of root."
+        seen = Path(path).read_bytes()
         res = cls(_read_table(path), root, **kwargs)
-        res.path = Path(os.path.realpath(path))
+        res.path,res._seen = Path(os.path.realpath(path)),(seen,)
         res._follow()
         return res
 
     def save(self,
-             path=None, # the file; by default where it was saved or loaded before
+             path=None, # the file, by default where it was saved or loaded before; another one of that name is moved aside, to a name with _old1
             )->Path: # the file
-        "Write the table, whole or not at all, and from now on after each decision; another file of that name is moved aside, to a name with _old1."
+        "Write the table, whole or not at all, now and after each decision; raises `ValueError` when another program has changed our file."
         if path is None and self.path is None: raise ValueError('ImageCleaner: give the name of a file, such as marks.csv')
         path = self.path if path is None else Path(os.path.realpath(path))
         data = _table_bytes(self.table)
         if path.is_dir(): raise IsADirectoryError(f'ImageCleaner: {path} is a folder; give the name of a file in it')
-        if path!=self.path and path.exists() and path.read_bytes()!=data: _aside(path)
+        if path==self.path: self._seen = (self._in_file(), data)
+        elif path.exists() and path.read_bytes()!=data: _aside(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         _put(path, data)
-        self.path = path
+        self.path,self._seen = path,(data,)
         return path
+
+    def _in_file(self):
+        "The bytes of our file, or None; raises `ValueError` when another program has changed it."
+        data = self.path.read_bytes() if self.path is not None and self.path.exists() else None
+        if data is None or data in self._seen: return data
+        raise ValueError(f'ImageCleaner: {self.path} was changed by another program; load it again and decide there, '
+                         'or save this table to another file')
 
     def __repr__(self):
         d = self.table.decision
@@ -422,11 +434,13 @@ class ImageCleaner:
 @patch
 def _follow(self:ImageCleaner):
     "Bring rows whose file isn't where it was up to date with what the log says."
+    self._in_file()
     t,entries = self.table,MoveLog(self.root).entries()
     if not entries: return
     gone = [i for i,f in zip(t.index, t.file) if not os.path.lexists(self.root/f)]
     forward = {e['from']: e for e in _standing(entries)}
     back = {entries[e['undoes']]['to']: (entries[e['undoes']], e['to']) for e in entries.values() if e['done'] and e['undoes'] is not None}
+    self._moved = {f: to for f,(_,to) in back.items()} | {f: e['to'] for f,e in forward.items()}
     for i in gone:
         seen,f = set(),t.file[i]
         while not os.path.lexists(self.root/f) and f not in seen:
@@ -481,32 +495,42 @@ def _choose(self:ImageCleaner, cls=None, split=None):
 @patch
 def _rows(self:ImageCleaner, which):
     "Numbers of rows, for whatever tells rows."
-    t,res = self.table,[]
+    t,at,res = self.table,dict(zip(self.table.file, self.table.index)),[]
     for o in which:
-        if isinstance(o, (pd.DataFrame, pd.Series)):
-            if isinstance(o, pd.Series) and o.dtype==bool: o = t[o.reindex(t.index, fill_value=False)]
-            elif isinstance(o, pd.Series): o = t.loc[[o.name]] if 'file' in o.index else t.loc[self._rows(o.tolist())]
-            res += o.index.tolist()
+        if isinstance(o, pd.Series) and 'file' in o.index: o = o.to_frame().T
+        if isinstance(o, pd.DataFrame): res += [self._row_of_file(str(f), at, i) for i,f in zip(o.index, o.file)] if 'file' in o else o.index.tolist()
+        elif isinstance(o, pd.Series) and o.dtype==bool: res += o.index[o].tolist()
         elif isinstance(o, (int, np.integer)) and not isinstance(o, bool): res.append(int(o))
-        elif isinstance(o, (str, Path)): res.append(self._row_of_file(os.fspath(o)))
-        else: res += self._rows(list(o))
+        elif isinstance(o, (str, Path)): res.append(self._row_of_file(os.fspath(o), at))
+        else:
+            try: o = list(o.tolist() if hasattr(o, 'tolist') else o)
+            except TypeError:
+                raise TypeError(f'ImageCleaner: {o!r} tells no images; give rows of a table, numbers of rows, or names of files') from None
+            if o and all(isinstance(v, (bool, np.bool_)) for v in o):
+                if len(o)!=len(t): raise ValueError(f'ImageCleaner: a mask has one value for each of the {len(t)} rows, not {len(o)} of them')
+                o = t.index[o].tolist()
+            res += self._rows(o)
     odd = [o for o in res if o not in t.index]
     if odd: raise ValueError(f'ImageCleaner: there is no row {odd[0]}; they go from 0 to {len(t)-1}')
     return res
 
 @patch
-def _row_of_file(self:ImageCleaner, name):
-    "The number of the row of a file; raises `ValueError` if there is none or more than one."
-    t = self.table
-    name = _relative(name, self.root) if os.path.isabs(name) else name.replace(os.sep, '/')
-    found = t.index[t.file==name] if (t.file==name).any() else t.index[t.file.str.endswith('/' + name)]
-    if len(found)==1: return int(found[0])
-    if not len(found): raise ValueError(f'ImageCleaner: there is no file {name} in the table')
-    raise ValueError(f'ImageCleaner: {name} may be {" or ".join(t.file[found[:3]])}; give more of its path')
+def _row_of_file(self:ImageCleaner, name, at, i=None):
+    "The number of the row of a file, perhaps one that was row `i` and is moved since; raises `ValueError` if there is none or more than one."
+    whole,name = os.path.isabs(name),_relative(name, self.root) if os.path.isabs(name) else name.replace(os.sep, '/')
+    names = [name]                                         # this one, and those it has had since
+    while (new := self._moved.get(names[-1], name)) not in names: names.append(new)
+    rows = [at[o] for o in names if o in at]
+    if rows and (name in at or not os.path.lexists(self.root/name)): return i if i in rows else rows[0]
+    found = [] if whole else [o for o in at if o.endswith('/' + name)]
+    if len(found)==1: return at[found[0]]
+    if not found: raise ValueError(f'ImageCleaner: there is no file {name} in the table')
+    raise ValueError(f'ImageCleaner: {name} may be {" or ".join(found[:3])}; give more of its path')
 
 @patch
 def _decide(self:ImageCleaner, which, decision):
     rows = self._rows(which)
+    self._in_file()
     done = self.table.loc[rows].query('decision=="removed"')
     if len(done): raise ValueError(f'ImageCleaner: {done.file.iloc[0]} was removed already; undo has it back')
     self.table.loc[rows, 'decision'] = decision
@@ -541,8 +565,9 @@ def move(self:ImageCleaner,
          new:bool=False, # whether the class may be one that isn't there yet
         )->ImageCleaner: # itself
     "Decide that these images belong to another class; raises `ValueError` for a class or file that isn't there."
+    if len(which)<2 or not isinstance(which[-1], str):
+        raise ValueError("ImageCleaner: name the images, and then their class, such as move('03121.png', '7')")
     *which,cls = which
-    if not which or not isinstance(cls, str): raise ValueError("ImageCleaner: name the images, and then their class, such as move('03121.png', '7')")
     if cls not in self.classes and not new:
         raise ValueError(f'ImageCleaner: there is no class {cls!r}; there is {", ".join(self.classes)} (new=True makes one)')
     self._check_class(cls)
@@ -623,7 +648,7 @@ class _View:
         self.split = w.Dropdown(options=[('all', ''), *((o, o) for o in t.split.unique())], description='split')
         self.back,self.next,self.rest = (w.Button(description=o, layout={'width': 'max-content'})
                                          for o in ('previous page', 'next page', 'keep the others on this page'))
-        self.note,self.grid,self.choices = w.Label(),w.Box(layout={'flex_flow': 'row wrap'}),[]
+        self.note,self.grid,self.choices = w.HTML(),w.Box(layout={'flex_flow': 'row wrap'}),[]
         self.box = w.VBox([w.HBox([self.cls, self.split]), self.grid, w.HBox([self.back, self.next, self.rest]), self.note])
         for o in (self.cls, self.split): o.observe(lambda _: self.show(0), 'value')
         self.back.on_click(lambda _: self.show(self.start - cleaner.max_n))
@@ -661,12 +686,19 @@ class _View:
     def chosen(self, i, decision):
         "Write a choice into the table."
         if self._busy: return
-        if decision.startswith(_MOVE): self.cleaner.move(i, decision[len(_MOVE):])
-        else: self.cleaner._decide([i], decision)
+        if decision.startswith(_MOVE): self.attempt(self.cleaner.move, i, decision[len(_MOVE):])
+        else: self.attempt(self.cleaner._decide, [i], decision)
 
     def keep_rest(self):
         "Decide to keep everything on this page that has no decision."
-        self.cleaner.keep([i for i in self.rows if self.cleaner.table.decision[i]==''])
+        self.attempt(self.cleaner.keep, [i for i in self.rows if self.cleaner.table.decision[i]==''])
+
+    def attempt(self, f, *args):
+        "Make a decision, or show why it cannot be made."
+        try: f(*args)
+        except (OSError, ValueError) as e:
+            self.refresh()
+            self.note.value = html.escape(str(e))
 
     def refresh(self):
         "Show the decisions as the table has them."

@@ -15,6 +15,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import Subset
 from .tensor import show_image, _upright
+from .learner import _in_data_order
 
 # %% ../nbs/applications/02_interpret.ipynb #32edbedd
 def _items(ds):
@@ -46,18 +47,13 @@ def _files(ds):
     return [to_file(o) for o in (items.itertuples() if isinstance(items, pd.DataFrame) else items)]
 
 # %% ../nbs/applications/02_interpret.ipynb #22087219
-def _plain_loader(dls, i):
-    "Loader number `i` in the order of its items, none dropped, none varied; and a context in which to use it."
-    dl = dls[i]
-    ds = getattr(dl, 'dataset', None)
+def _plain_loader(dl, dls):
+    "The loader in the order of its items, none dropped, none varied; and a context in which to use it."
     if hasattr(dl, 'after_batch'):                         # one of fastai's
-        like = dls[1] if i==0 and len(dls.loaders)>1 else dl
+        ds,like = dl.dataset,dls[1] if len(dls.loaders)>1 and dl is dls[0] else dl
         as_valid = ds.set_split_idx(1) if hasattr(ds, 'set_split_idx') else nullcontext()
         return like.new(ds, shuffle=False, drop_last=False), as_valid
-    if hasattr(dl, 'batch_tfm'): return dl.new(shuffle=False, drop_last=False, batch_tfm=None), nullcontext()
-    if isinstance(dl, torch.utils.data.DataLoader) and dl.batch_size:
-        return torch.utils.data.DataLoader(ds, dl.batch_size, collate_fn=dl.collate_fn, num_workers=dl.num_workers), nullcontext()
-    return dl, nullcontext()
+    return _in_data_order(dl, **({'batch_tfm': None} if hasattr(dl, 'batch_tfm') else {})), nullcontext()
 
 # %% ../nbs/applications/02_interpret.ipynb #c71575b3
 def _vocab(dls, n):
@@ -97,8 +93,9 @@ def _table(files, split, targets, probs, losses, vocab, sure):
     return pd.DataFrame(dict(file=pd.Series(files, dtype=object), split=split, label=[vocab[o] for o in targets], prediction=[vocab[o] for o in i],
                              probability=p.double().numpy(), loss=losses.double().numpy(), kind=kind))
 
-def _one_split(learn, dl, context, dls, split, act, sure):
+def _one_split(learn, dl, dls, split, act, sure):
     "The rows of the table for one loader, and its data set."
+    dl,context = _plain_loader(dl, dls)
     with context: probs,targets,_,losses = learn.get_preds(dl=dl, with_decoded=True, with_loss=True, **({} if act is None else {'act': act}))
     probs,targets = _classes(probs, targets)
     vocab,ds = _vocab(dls, probs.shape[1]),getattr(dl, 'dataset', None)
@@ -110,15 +107,17 @@ def _one_split(learn, dl, context, dls, split, act, sure):
 class Interpretation:
     "What a model says about each item, as a table, and the views of it that show where the model is wrong."
     def __init__(self,
-                 table:pd.DataFrame, # a row for each item with the columns file, split, label, prediction, probability, loss and kind
+                 table:pd.DataFrame, # a row for each item with the columns file, split, label, prediction, loss, kind, and perhaps probability
                  vocab:list=None, # names of the classes, in order; by default those in the table, sorted
                  root=None, # the folder that holds the files
                  datasets:dict=None, # for items without files, the data set of each split
                 ):
-        missing = {'file','split','label','prediction','loss'} - set(table.columns)
+        missing = {'file','split','label','prediction','loss','kind'} - set(table.columns)
         if missing: raise ValueError(f'Interpretation: the table lacks the columns {", ".join(sorted(missing))}')
-        self.table,self.root,self.datasets = table,root,datasets or {}
-        self.vocab = sorted({*table.label, *table.prediction}) if vocab is None else list(vocab)
+        named = {*table.label, *table.prediction}
+        self.table,self.root,self.datasets,self.vocab = table,root,datasets or {},sorted(named) if vocab is None else list(vocab)
+        unknown = named - set(self.vocab)
+        if unknown: raise ValueError(f'Interpretation: the table has the classes {", ".join(sorted(map(str, unknown)))}, which are not in vocab')
 
     @classmethod
     def from_learner(cls,
@@ -130,12 +129,10 @@ class Interpretation:
                     ): # an Interpretation
         "Ask a model about all items, unshuffled, not varied, none left out; raises `ValueError` when it doesn't tell classes apart."
         dls = learn.dls
-        if dl is not None: todo = [('test', dl, nullcontext())]
-        else:
-            n = len(dls.loaders)
-            chosen = [ds_idx] if isinstance(ds_idx, int) else [i for i in ds_idx if i<n]
-            todo = [(_splits(n)[i], *_plain_loader(dls, i)) for i in chosen]
-        parts = {split: _one_split(learn, d, context, dls, split, act, sure) for split,d,context in todo}
+        n = len(dls.loaders)
+        chosen = [ds_idx] if isinstance(ds_idx, int) else [i for i in ds_idx if i<n]
+        todo = {'test': dl} if dl is not None else {_splits(n)[i]: dls[i] for i in chosen}
+        parts = {split: _one_split(learn, d, dls, split, act, sure) for split,d in todo.items()}
         table = pd.concat([rows for rows,_,_ in parts.values()], ignore_index=True)
         return cls(table, vocab=next(iter(parts.values()))[2], root=getattr(dls, 'path', None), datasets={k: ds for k,(_,ds,_) in parts.items()})
 
@@ -176,12 +173,12 @@ def plot_confusion_matrix(self:Interpretation,
                           **kwargs, # passed on to plt.subplots, such as figsize
                          ): # the axes
     "Draw the confusion matrix, with a row for each true class and a column for each prediction."
-    cm,n = self.confusion_matrix(split),len(self.vocab)
+    cm,n,names = self.confusion_matrix(split),len(self.vocab),list(map(str, self.vocab))
     share = cm/np.maximum(cm.sum(1, keepdims=True), 1)
     if ax is None: ax = plt.subplots(**{'figsize': (min(1.8+.45*n, 12),)*2, 'layout': 'constrained', **kwargs})[1]
     ax.imshow(share, cmap=cmap, vmin=0, vmax=1)
-    ax.set_xticks(range(n), self.vocab, rotation=90 if max(map(len, self.vocab))>2 else 0)
-    ax.set_yticks(range(n), self.vocab)
+    ax.set_xticks(range(n), names, rotation=90 if max(map(len, names))>2 else 0)
+    ax.set_yticks(range(n), names)
     ax.set(xlabel='predicted', ylabel='true', title=title)
     ax.grid(False)
     for i,j in np.ndindex(n, n) if plot_txt or plot_txt is None and n<=20 else ():

@@ -970,6 +970,14 @@ def _not_reduced(f):
         with _set(f, reduction='none'): return f(*args)
     return each
 
+def _in_data_order(dl, **changes):
+    "A loader of the same items, each once and in the order of the data set; what cannot be copied stays as it is."
+    if hasattr(dl, 'new'): return dl.new(shuffle=False, drop_last=False, **changes)
+    if not isinstance(dl, torch.utils.data.DataLoader) or not dl.batch_size: return dl
+    some = isinstance(dl.sampler, torch.utils.data.SubsetRandomSampler)
+    ds = torch.utils.data.Subset(dl.dataset, sorted(dl.sampler.indices)) if some else dl.dataset
+    return torch.utils.data.DataLoader(ds, dl.batch_size, collate_fn=dl.collate_fn, num_workers=dl.num_workers, worker_init_fn=dl.worker_init_fn)
+
 @patch
 def get_preds(self:Learner,
               ds_idx:int=1, # which of the loaders, 1 for the validation set
@@ -982,12 +990,7 @@ def get_preds(self:Learner,
               cbs=None, # more callbacks
              )->tuple: # predictions and targets, one row for each item, in the order of the data set
     "Predict all items of a loader, in order."
-    if dl is None:
-        dl = self.dls[ds_idx]
-        if hasattr(dl, 'new'): dl = dl.new(shuffle=False, drop_last=False)
-        elif isinstance(dl, torch.utils.data.DataLoader) and dl.batch_size:
-            dl = torch.utils.data.DataLoader(dl.dataset, dl.batch_size, collate_fn=dl.collate_fn, num_workers=dl.num_workers)
-    elif getattr(dl, 'drop_last', False) and hasattr(dl, 'new'): dl = dl.new(shuffle=False, drop_last=False)
+    dl = _in_data_order(self.dls[ds_idx] if dl is None else dl)
     reorder = None
     if _fastai('Callback') and hasattr(dl, 'get_idxs'):      # a loader of fastai's has its own order, for instance by length
         reorder = dl.get_idxs()

@@ -264,7 +264,7 @@ _LEAST = 2**18          # bytes that a file counts for at least, so that there a
 class _Folder:
     "A temporary folder for uploads, whose files are deleted after `keep` seconds, and with the folder at the end."
     def __init__(self, keep, max_total):
-        self.keep,self.max_total,self.fixed,self.sets = keep,max_total,set(),[]
+        self.keep,self.max_total,self.fixed,self.sets = keep,max_total,[],[]         # of each app: files that stay, and Gradio's sets of files
         self.temp = tempfile.TemporaryDirectory(prefix='dl_course-app-', ignore_cleanup_errors=True)
         self.path = Path(self.temp.name).resolve()
         self.done = threading.Event()
@@ -277,10 +277,11 @@ class _Folder:
         except (OSError, TypeError, ValueError, RuntimeError): return False
 
     def files(self):
+        fixed = set().union(*self.fixed)
         for folder,_,names in os.walk(self.path):           # passes over what is gone meanwhile
             for o in (Path(folder)/name for name in names):
                 try:
-                    if o not in self.fixed: yield o,o.lstat()
+                    if o not in fixed: yield o,o.lstat()
                 except OSError: pass
 
     def full(self):
@@ -301,7 +302,7 @@ class _Folder:
         for names in self.sets: names.difference_update([o for o in list(names) if not os.path.exists(o)])
 
     def sweep_on(self):
-        while not self.done.wait(max(.2, min(self.keep/4, 30))):
+        while not self.done.wait(max(.2, min(self.keep/4, 1))):       # another app may want it sooner
             try: self.sweep()
             except Exception: pass          # somebody else's turn with the same file
 
@@ -315,7 +316,7 @@ _lock,_shared = threading.RLock(),{}
 def _settings(folder):
     "Gradio's settings that are made in the environment: where its files go, and that it calls nobody."
     local = ','.join(filter(None, (os.environ.get('NO_PROXY') or os.environ.get('no_proxy'), '127.0.0.1,localhost,::1,::')))
-    return dict(GRADIO_TEMP_DIR=str(folder), GRADIO_EXAMPLES_CACHE=str(folder/'examples'), GRADIO_ANALYTICS_ENABLED='False', GRADIO_ALLOWED_PATHS='',
+    return dict(GRADIO_SERVER_NAME='127.0.0.1', GRADIO_TEMP_DIR=str(folder), GRADIO_EXAMPLES_CACHE=str(folder/'examples'), GRADIO_ANALYTICS_ENABLED='False', GRADIO_ALLOWED_PATHS='',
                 GRADIO_RESET_EXAMPLES_CACHE='False', HF_HUB_DISABLE_TELEMETRY='1', NO_PROXY=local, no_proxy=local)
 
 def _port_free(host, port):
@@ -343,6 +344,10 @@ def _choose_port(host, port):
 
 _local = ('127.0.0.1', 'localhost', '::1')
 
+def _set_limits(folder, limits):
+    "Keep files as long as the most impatient app allows, and as many as the most generous."
+    folder.keep,folder.max_total = min(o for o,_ in limits),max(o for _,o in limits)
+
 @contextmanager
 def _uploads(keep, max_total):
     "The folder for uploads of all apps of this program, with Gradio set up for it while one of them runs."
@@ -350,22 +355,22 @@ def _uploads(keep, max_total):
         if not _shared:
             folder = _Folder(keep, max_total)
             new = _settings(folder.path)
-            _shared.update(folder=folder, users=0, before={k: os.environ.get(k) for k in new})
+            _shared.update(folder=folder, limits=[], before={k: os.environ.get(k) for k in new})
             os.environ.update(new)
             threading.Thread(target=folder.sweep_on, daemon=True).start()
-        else:
-            folder = _shared['folder']
-            folder.keep,folder.max_total = min(folder.keep, keep),max(folder.max_total, max_total)
-        _shared['users'] += 1
-    try: yield _shared['folder']
+        folder,limits = _shared['folder'],_shared['limits']
+        limits.append((keep, max_total))
+        _set_limits(folder, limits)
+    try: yield folder
     finally:
         with _lock:
-            _shared['users'] -= 1
-            if not _shared['users']:
+            limits.remove((keep, max_total))
+            if limits: _set_limits(folder, limits)
+            else:
                 for k,v in _shared['before'].items():
                     if v is None: os.environ.pop(k, None)
                     else: os.environ[k] = v
-                _shared['folder'].close()
+                folder.close()
                 _shared.clear()
 
 # %% ../nbs/applications/05_app.ipynb #cb183a0a
@@ -433,18 +438,24 @@ def serve(model, # a model file, or a Predictor, for pictures and with classes
     pictures = _examples(examples, limits) if examples else []
     page,name,uploads = None,host.strip('[]'),_uploads(keep, 50*max(max_bytes, _LEAST))
     folder = uploads.__enter__()
-    leave = lambda: uploads.__exit__(None, None, None)
+    own,fixed = Path(tempfile.mkdtemp(prefix='examples-', dir=folder.path)),set()
+    folder.fixed.append(fixed)
+    def leave():
+        folder.fixed = [o for o in folder.fixed if o is not fixed]
+        folder.sets = [o for o in folder.sets if page is None or all(o is not s for s in page.temp_file_sets)]
+        shutil.rmtree(own, ignore_errors=True)
+        uploads.__exit__(None, None, None)
     try:
         gr = _gradio()
         from starlette.middleware import Middleware
-        own = Path(tempfile.mkdtemp(prefix='examples-', dir=folder.path)) if pictures else None
-        shown = [shutil.copyfile(f, own/f'example-{i}{f.suffix.lower()}') for i,f in enumerate(pictures)]
-        folder.fixed.update(shown)
-        page = _page(gr, predictor, title, shown, limits, folder.keep)
-        for block in page.blocks.values(): folder.fixed.update(Path(o).resolve() for o in getattr(block, 'keep_in_cache', ()))
-        folder.sets += page.temp_file_sets
-        guard = Middleware(_Guard, folder=folder, max_bytes=max_bytes, hosts=_local if name in _local else None, n_examples=len(shown))
-        with _short_headers():
+        with _short_headers():                               # one app after the other, since Gradio has one place where it builds pages
+            if not port: free = _choose_port(host, None)
+            shown = [shutil.copyfile(f, own/f'example-{i}{f.suffix.lower()}') for i,f in enumerate(pictures)]
+            fixed.update(shown)
+            page = _page(gr, predictor, title, shown, limits, folder.keep)
+            for block in page.blocks.values(): fixed.update(Path(o).resolve() for o in getattr(block, 'keep_in_cache', ()))
+            folder.sets += page.temp_file_sets
+            guard = Middleware(_Guard, folder=folder, max_bytes=max_bytes, hosts=_local if name in _local else None, n_examples=len(shown))
             page.launch(server_name=f'[{name}]' if ':' in name else name, server_port=free, share=False, inline=False, inbrowser=False, quiet=True,
                         prevent_thread_lock=True, show_error=False, max_file_size=max_bytes, app_kwargs=dict(middleware=[guard]),
                         footer_links=['api'], run_history=False, enable_monitoring=False, pwa=False, mcp_server=False, ssr_mode=False,

@@ -521,7 +521,9 @@ def _row_of_file(self:ImageCleaner, name, at, i=None):
     names = [name]                                         # this one, and those it has had since
     while (new := self._moved.get(names[-1], name)) not in names: names.append(new)
     rows = [at[o] for o in names if o in at]
-    if rows and (name in at or not os.path.lexists(self.root/name)): return i if i in rows else rows[0]
+    if name in at and i in rows and i!=at[name]:
+        raise ValueError(f'ImageCleaner: {name} may be row {at[name]}, which is called so now, or row {i}, which was; give the number of the row')
+    if name in at or rows and not os.path.lexists(self.root/name): return i if i in rows else rows[0]
     found = [] if whole else [o for o in at if o.endswith('/' + name)]
     if len(found)==1: return at[found[0]]
     if not found: raise ValueError(f'ImageCleaner: there is no file {name} in the table')
@@ -575,9 +577,13 @@ def move(self:ImageCleaner,
     odd = [f for f,label in zip(rows.file, rows.label) if posixpath.basename(posixpath.dirname(f))!=label]
     if odd: raise ValueError(f'ImageCleaner: the class of {odd[0]} is not the name of its folder, so moving the file would not change it; '
                              'change it where it comes from, or remove the file')
-    if cls not in self.classes: self.classes.append(cls)
-    self._decide([rows[rows.label!=cls]], _MOVE + cls)
-    return self._decide([rows[rows.label==cls]], 'keep')
+    if made:=cls not in self.classes: self.classes.append(cls)
+    try:
+        self._decide([rows[rows.label!=cls]], _MOVE + cls)
+        return self._decide([rows[rows.label==cls]], 'keep')
+    except (OSError, ValueError):
+        if made: self.classes.remove(cls)
+        raise
 
 # %% ../nbs/applications/03_cleaner.ipynb #e3e6d82b
 @patch

@@ -53,7 +53,7 @@ def _plain_loader(dl, dls):
         ds,like = dl.dataset,dls[1] if len(dls.loaders)>1 and dl is dls[0] else dl
         as_valid = ds.set_split_idx(1) if hasattr(ds, 'set_split_idx') else nullcontext()
         return like.new(ds, shuffle=False, drop_last=False), as_valid
-    return _in_data_order(dl, **({'batch_tfm': None} if hasattr(dl, 'batch_tfm') else {})), nullcontext()
+    return _in_data_order(dl, **({'batch_tfm': None} if dl is dls[0] and hasattr(dl, 'batch_tfm') else {})), nullcontext()
 
 # %% ../nbs/applications/02_interpret.ipynb #c71575b3
 def _vocab(dls, n):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import MethodType
-import inspect, math, random, sys, time
+import copy, inspect, math, random, sys, time
 import numpy as np, pandas as pd, torch
 from torch import nn, Tensor
 from fastcore.foundation import L
@@ -971,12 +971,16 @@ def _not_reduced(f):
     return each
 
 def _in_data_order(dl, **changes):
-    "A loader of the same items, each once and in the order of the data set; what cannot be copied stays as it is."
+    "A loader of the same items that leaves none out and doesn't shuffle; one with a sampler of its own keeps that order."
     if hasattr(dl, 'new'): return dl.new(shuffle=False, drop_last=False, **changes)
-    if not isinstance(dl, torch.utils.data.DataLoader) or not dl.batch_size: return dl
-    some = isinstance(dl.sampler, torch.utils.data.SubsetRandomSampler)
-    ds = torch.utils.data.Subset(dl.dataset, sorted(dl.sampler.indices)) if some else dl.dataset
-    return torch.utils.data.DataLoader(ds, dl.batch_size, collate_fn=dl.collate_fn, num_workers=dl.num_workers, worker_init_fn=dl.worker_init_fn)
+    D,ds = torch.utils.data,getattr(dl, 'dataset', None)
+    if not isinstance(dl, D.DataLoader) or isinstance(ds, D.IterableDataset) or dl.batch_sampler is None: return dl
+    if not dl.batch_size: ds = D.Subset(ds, [i for batch in dl.batch_sampler for i in batch])
+    elif type(dl.sampler) is D.SubsetRandomSampler: ds = D.Subset(ds, sorted(dl.sampler.indices))
+    elif type(dl.sampler) not in (D.SequentialSampler, D.RandomSampler, D.WeightedRandomSampler): ds = D.Subset(ds, list(dl.sampler))
+    res,order = copy.copy(dl),D.SequentialSampler(ds)             # a copy, since its class may do more than PyTorch's
+    vars(res).update(dataset=ds, sampler=order, batch_sampler=D.BatchSampler(order, dl.batch_size or 64, False), drop_last=False, _iterator=None)
+    return res
 
 @patch
 def get_preds(self:Learner,

@@ -135,8 +135,8 @@ def _fetch(archive, folder):
     name = archive.url.rsplit('/', 1)[1]
     try: return Path(pooch.retrieve(archive.url, archive.hash, fname=name, path=folder))
     except Exception as e:
-        why = ('what came is not the file it should be' if isinstance(e, ValueError) else f'{e.strerror} ({e.filename})'
-               if isinstance(e, OSError) and e.filename else 'there is no way to the server')
+        why = ('what came is not the file it should be' if isinstance(e, ValueError) else e.strerror + (f' ({e.filename})' if e.filename else '')
+               if isinstance(e, OSError) and e.strerror else 'there is no way to the server')
         raise FileNotFoundError(f'untar_data: {archive.title} cannot be had: {why}. It is {archive.url}, {archive.size/1e6:.0f} MB; '
                                 f'put it into {folder} by hand, or use URLs.STAMPS, which needs no network') from e
 

@@ -251,7 +251,7 @@ def _full_name(arch):
 def _check_dls(dls, n_in):
     "Raise an error unless `dls` are fastai's loaders of images."
     from fastai.data.core import DataLoaders
-    from fastai.data.transforms import Categorize
+    from fastai.data.transforms import Categorize, MultiCategorize
     if not isinstance(dls, DataLoaders):
         raise TypeError('vision_learner: dls must be DataLoaders of fastai, such as ImageDataLoaders.from_folder(path), '
                         f'not {type(dls).__module__}.{type(dls).__qualname__}')
@@ -263,12 +263,15 @@ def _check_dls(dls, n_in):
     if xb.ndim!=4 or xb.shape[1]!=n_in:
         raise ValueError(f'vision_learner: a batch of dls has shape {list(xb.shape)}, and [n, {n_in}, height, width] is needed' +
                          (f'; for images with another number of channels say n_in={xb.shape[1]}' if xb.ndim==4 else ''))
+    if len(dls.loaders)<2: raise ValueError('vision_learner: dls have no validation set; give DataBlock a splitter, such as RandomSplitter()')
     for labels in getattr(dls.valid_ds, 'tls', [])[1:]:              # otherwise training stops at its first validation
         if not any(isinstance(f, Categorize) for f in labels.tfms.fs): continue
         try: list(labels)
         except KeyError as e:
-            raise ValueError(f'vision_learner: {e.args[0]}, as all its images are in the validation set; name all classes in advance, with '
-                             'CategoryBlock(vocab=[...])') from None
+            if 'not included in the training' not in str(e): raise
+            block = ('Multi' if any(isinstance(f, MultiCategorize) for f in labels.tfms.fs) else '') + 'CategoryBlock'
+            raise ValueError(f'vision_learner: {e.args[0]}: no image there has it, or the vocab that was given lacks it; name all classes, with '
+                             f'{block}(vocab=[...])') from None
 
 def _normalized(dls, mean, std):
     "The same loaders, with this normalization and no other; `dls` stays as it is."
@@ -616,6 +619,7 @@ def plot_models(table:pd.DataFrame, # as compare_models gives it
         (c for c in ('memory (MB)','parameters (M)') if c in known), 'memory (MB)')
     for c in ('images/s', y):
         if c not in known: raise ValueError(f'plot_models: the table has no column {c!r} with numbers, only {", ".join(map(str, known))}')
+    if not (table['images/s'].notna() & table[y].notna()).any(): raise ValueError(f'plot_models: no row has both images/s and {y}')
     best,df = best_tradeoffs(table, less=y),table[table[y].notna()].sort_values(y)
     ax = plt.subplots(figsize=(6.5,3.6), layout='constrained')[1]
     front = df.loc[best].sort_values('images/s')

@@ -436,20 +436,20 @@ def serve(model, # a model file, or a Predictor, for pictures and with classes
     title = title or (Path(model).stem if not isinstance(model, Predictor) else 'What is it?')
     predictor,free = _classifier(model),_choose_port(host, port)
     pictures = _examples(examples, limits) if examples else []
-    page,name,uploads = None,host.strip('[]'),_uploads(keep, 50*max(max_bytes, _LEAST))
-    folder = uploads.__enter__()
-    own,fixed = Path(tempfile.mkdtemp(prefix='examples-', dir=folder.path)),set()
+    page,own,name,uploads = None,None,host.strip('[]'),_uploads(keep, 50*max(max_bytes, _LEAST))
+    folder,fixed = uploads.__enter__(),set()
     folder.fixed.append(fixed)
     def leave():
         folder.fixed = [o for o in folder.fixed if o is not fixed]
         folder.sets = [o for o in folder.sets if page is None or all(o is not s for s in page.temp_file_sets)]
-        shutil.rmtree(own, ignore_errors=True)
+        if own: shutil.rmtree(own, ignore_errors=True)
         uploads.__exit__(None, None, None)
     try:
         gr = _gradio()
         from starlette.middleware import Middleware
         with _short_headers():                               # one app after the other, since Gradio has one place where it builds pages
             if not port: free = _choose_port(host, None)
+            if pictures: own = Path(tempfile.mkdtemp(prefix='examples-', dir=folder.path))
             shown = [shutil.copyfile(f, own/f'example-{i}{f.suffix.lower()}') for i,f in enumerate(pictures)]
             fixed.update(shown)
             page = _page(gr, predictor, title, shown, limits, folder.keep)

@@ -32,7 +32,10 @@ class Place:
         self.env.update(TMPDIR=str(self.tmp), HOME=str(self.home), XDG_CACHE_HOME=str(self.home/'.cache'), IPYTHONDIR=str(self.home/'.ipython'),
                         PYTHONDONTWRITEBYTECODE='1', PYTHONUNBUFFERED='1', OMP_NUM_THREADS='2', MPLCONFIGDIR=str(self.home/'.mpl'))
 
-    def files(self): return {o.relative_to(self.folder).as_posix() for o in self.folder.rglob('*') if o.is_file()}
+    def files(self):
+        "The files that are there; what disappears meanwhile is passed over."
+        found = (Path(d)/name for d, _, names in os.walk(self.folder) for name in names)
+        return {o.relative_to(self.folder).as_posix() for o in found if o.is_file()}
 
     @contextmanager
     def running(self, *cmd, cwd=None, env=None, ready=r'(http://\S+)', limit=240):

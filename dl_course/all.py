@@ -17,6 +17,7 @@ from fastcore.foundation import L
 from fastcore.basics import first
 import fastcore.xtras
 from importlib import import_module
+from .prepare import *
 from .tensor import *
 from .datasets import *
 from .sgd import *
@@ -24,6 +25,8 @@ from .dataloader import *
 from .optimizer import *
 from .learner import *
 from .callbacks import *
+from .models import *
+from .predictor import *
 from .saving import *
 from .photos import *
 from .exercises import *
@@ -60,12 +63,13 @@ def _real(o):
 _later = {'fastai.vision.all': """ImageDataLoaders DataBlock ImageBlock CategoryBlock RandomSplitter GrandparentSplitter FuncSplitter parent_label RegexLabeller
                                   Resize ResizeMethod RandomResizedCrop aug_transforms Normalize imagenet_stats cnn_learner resnet18 resnet34""",
           'dl_course.baseline': 'PixelSimilarity l1_distance l2_distance',
-          'dl_course.vision': """vision_learner vision_model has_weights PhotoBlock export compare_models plot_models show_resizes show_augmented
+          'dl_course.vision': """vision_learner has_weights PhotoBlock export compare_models plot_models show_resizes show_augmented
                                  spectrogram bytes_image""",
           'dl_course.interpret': 'Interpretation',
           'dl_course.cleaner': 'ImageCleaner verify_images',
           'dl_course.novelty': 'Novelty',
           'dl_course.app': 'serve space',
+          'dl_course.page': 'page',
           'ipywidgets': 'interact'}
 _extras = {'ipywidgets': '; pip install "dl_course[jupyter]" brings it'}
 globals().update({o: _Later(module, o, _extras.get(module, '')) for module,names in _later.items() for o in names.split()})

@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
-import ast, asyncio, importlib.metadata, io, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import asyncio, importlib.metadata, inspect, io, json, os, re, shutil, signal, socket, subprocess, sys
+import tempfile, threading, time
+import numpy as np
 from PIL import Image, ImageOps
 import dl_course
-from .datasets import atomic_folder
-from .saving import Predictor, load_predictor
+from .prepare import _crop_pad, _item_steps, _resize_step
+from .files import atomic_folder
+from .predictor import Predictor, load_predictor
 
 # %% ../nbs/applications/05_app.ipynb #25ed6fde
 PICTURE_FORMATS = ('PNG', 'JPEG', 'GIF', 'BMP', 'WEBP', 'TIFF')
@@ -56,6 +59,8 @@ class Answer(NamedTuple):
 
 _unlike = 'This is unlike what the model knows, so its answer means little.'
 
+def _name(o): return str(o).encode('utf-8', 'backslashreplace').decode()
+
 def answer(predictor:Predictor, # an image classifier
            data:bytes, # the content of a file
            **limits, # max_bytes and max_pixels
@@ -65,13 +70,14 @@ def answer(predictor:Predictor, # an image classifier
     im = read_picture(data, size=p.size if p.read=='fast' else None, **limits)       # as Prepare reads a file
     try: pred = predictor.predict(im)
     except Exception: raise ValueError('The model cannot work on this picture.') from None
-    return Answer({str(k): float(p) for k,p in pred[2].items()}, _unlike if getattr(pred, 'unlike', False) else '')
+    return Answer({_name(k): p for k,p in pred.probabilities.items()}, _unlike if pred.unlike else '')
 
 def _classifier(model):
     "A Predictor for images with classes, from a file or as it is; raises `ValueError` for any other."
     if not isinstance(model, Predictor): model = load_predictor(model)
     if model.prepare.kind!='image': raise ValueError(f'an app needs a model for pictures, and this one takes {model.expects}')
     if not model.vocab: raise ValueError('an app needs a model with classes, and this one gives numbers')
+    if len(set(map(_name, model.vocab)))<len(model.vocab): raise ValueError('two classes of this model look the same when they are written')
     return model
 
 # %% ../nbs/applications/05_app.ipynb #1a908864
@@ -89,6 +95,10 @@ def _span(seconds):
     n = f'{n:.1f}'.removesuffix('.0')
     return f'{n} {unit}' + ('s' if n!='1' else '')
 
+def _heading(info):
+    "What stands above the probabilities."
+    return 'Probability of each class' + f' (several can be right: those above {info["threshold"]:.0%})'*info['several']
+
 def _page(gr, predictor, title, examples, limits, keep):
     "The page as Gradio describes it: a picture, the probabilities, a note."
     def predict(picture):
@@ -102,7 +112,7 @@ def _page(gr, predictor, title, examples, limits, keep):
         with gr.Row():
             picture = gr.Image(label='Picture', type='filepath', image_mode=None, sources=['upload','clipboard'], buttons=[], height=320)
             with gr.Column():
-                label = gr.Label(label='Probability of each class', num_top_classes=min(len(predictor.vocab), 5))
+                label = gr.Label(label=_heading(predictor.info), num_top_classes=min(len(predictor.vocab), 5))
                 note = gr.Markdown(elem_classes='note')
         picture.preprocess = lambda file: file and file.path      # Gradio would open the file itself, with its own messages
         picture.change(predict, picture, [label, note], api_name='predict', concurrency_limit=2, show_progress='minimal')
@@ -528,231 +538,65 @@ def _answer_html(res):
     note = f'<p role="alert">⚠️ <b>{escape(res.note)}</b></p>' if res.note else ''
     return f'<table><thead><tr><th>Class</th><th></th><th>Probability</th></tr></thead>{rows}</table>{note}'
 
-# %% ../nbs/applications/05_app.ipynb #c91bf781
-_page_html = '''<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>@TITLE@</title>
-<link rel="icon" href="data:,">
-<style>
-  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 0 auto; padding: 1rem; }
-  label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
-  input { font: inherit; max-width: 100%; box-sizing: border-box; }
-  input[type=url] { width: 100%; padding: .4rem; }
-  [hidden] { display: none !important; }
-  img { display: block; max-width: 100%; max-height: 20rem; margin: 1rem 0; }
-  table { border-collapse: collapse; width: 100%; }
-  td, th { text-align: left; padding: .25rem .5rem .25rem 0; }
-  h1, h2, td { overflow-wrap: anywhere; }
-  [role=alert] { border-left: .3rem solid #d97706; padding: .25rem .75rem; }
-  td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
-  td:nth-child(2) { width: 60%; }
-  meter { width: 100%; }
-  pre { overflow-x: auto; padding: .75rem; border: 1px solid; border-radius: .3rem; }
-</style>
-</head>
-<body>
-<h1>@TITLE@</h1>
-<p>This page holds no model. It sends a picture to the app at the address below, and shows what comes back.</p>
-<label for="address">Address of the app</label>
-<input id="address" type="url" value="http://127.0.0.1:7860">
-<label for="picture">Picture</label>
-<input id="picture" type="file" accept="image/*">
-<img id="shown" alt="The picture that was chosen" hidden>
-<div id="result" aria-live="polite"></div>
-<h2>The same from Python</h2>
-<pre tabindex="0"><code>from gradio_client import Client, handle_file
+# %% ../nbs/applications/05_app.ipynb #4da7a424
+_fit_code = {'crop': 'im = ImageOps.fit(im, {}, Image.Resampling.BILINEAR)       # cuts off what sticks out',
+             'pad': 'im = ImageOps.pad(im, {}, Image.Resampling.BILINEAR)       # adds black',
+             'squish': 'im = im.resize({}, Image.Resampling.BILINEAR)'}
 
-app = Client("<span id="there">http://127.0.0.1:7860</span>")
-answer, note = app.predict(handle_file("photo.jpg"), api_name="/predict")
-print(answer["label"], note)</code></pre>
-<script>
-const $ = id => document.getElementById(id);
+def _own_name(text): return re.sub(r'\b_(?=[a-z])', '', text)           # no function of an app needs an underscore
 
-function show(tag, text) {                      // textContent: what comes from elsewhere is text, never HTML
-  const e = document.createElement(tag);
-  e.textContent = text;
-  $('result').append(e);
-  return e;
-}
+def _step_code(name, *args):
+    "A step of a Prepare as a line of Python, and the functions that it needs."
+    if name=='resize' and args[2]=='squish':
+        return f'im = im.resize(({args[1]}, {args[0]}), Image.Resampling.{args[4].upper()})',[]
+    f = _item_steps[name][0]
+    names = list(inspect.signature(f).parameters)[1:]
+    line = f'im = {f.__name__}(im, {", ".join(f"{k}={v!r}" for k,v in zip(names, args))})'
+    return line,[_crop_pad] + [_resize_step]*(name!='center') + [f]
 
-async function good(response) {                 // the response, or its sentence as an error
-  if (response.ok) return response;
-  const text = await response.text();
-  let said = 'The app answered with an error.';
-  try { said = JSON.parse(text).detail || said; } catch { if (text.length < 200) said = text; }
-  throw Error(said);
-}
+def _prepare_code(p):
+    "What is done to a picture before the model sees it, as lines of Python, and the functions that they need."
+    lines,needs = [],[]
+    if not p.mode: lines.append("mode = 'L' if im.mode in ('1','L','LA') else 'RGB'")
+    if p.read!='plain': lines.append('im = ImageOps.exif_transpose(im)       # upright, however the camera was held')
+    if p.read=='photo':
+        lines += ["if im.mode in ('RGBA','LA','PA','RGBa','La') or 'transparency' in im.info:       # on white",
+                  "    im = Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im.convert('RGBA'))"]
+    if p.read=='fast': lines.append("if 'transparency' in im.info: im = im.convert('RGBA')")
+    lines.append(f'im = im.convert({p.mode!r})' if p.mode else 'im = im.convert(mode)')
+    for o in p.steps or ():
+        line,more = _step_code(*o)
+        lines,needs = lines + [_own_name(line)],needs + more
+    if p.steps is None and p.size: lines.append(_fit_code[p.fit].format(tuple(p.size[::-1])))
+    lines.append({'L': 'return np.asarray(im)[...,None]', None: 'return np.atleast_3d(im)'}.get(p.mode, 'return np.asarray(im)'))
+    return lines,[_own_name(inspect.getsource(o)) for o in dict.fromkeys(needs)]
 
-async function ask(app, file) {
-  const form = new FormData();
-  form.append('files', file);
-  const [path] = await (await good(await fetch(app + '/gradio_api/upload', {method: 'POST', body: form}))).json();
-  const call = app + '/gradio_api/call/predict';
-  const body = JSON.stringify({data: [{path, meta: {_type: 'gradio.FileData'}}]});
-  const {event_id} = await (await good(await fetch(call, {method: 'POST', headers: {'Content-Type': 'application/json'}, body}))).json();
-  const events = (await (await good(await fetch(call + '/' + event_id))).text()).trim().split(/\\n\\n+/);
-  const [, event, data] = events.pop().match(/^event: (\\w+)\\ndata: (.*)$/s);
-  if (event !== 'complete') throw Error((JSON.parse(data) || {}).error || 'The app gave no answer.');
-  return JSON.parse(data);
-}
+# %% ../nbs/applications/05_app.ipynb #92b6e689
+def _trial_pictures():
+    "Picture files of all sorts: bytes for each name."
+    rng,res = np.random.default_rng(0),{}
+    def keep(name, w, h, mode, turn=1, **kwargs):
+        c,f = len(mode),io.BytesIO()
+        im = Image.fromarray(rng.integers(0, 256, (h//8+1, w//8+1, c), np.uint8).squeeze(2) if c==1 else
+                             rng.integers(0, 256, (h//8+1, w//8+1, c), np.uint8)).resize((w,h))
+        if 'transparency' in kwargs: im = im.convert('P')
+        exif = Image.Exif()
+        exif[0x112] = turn
+        im.save(f, name.rpartition('.')[2], exif=exif, **kwargs)
+        res[name] = f.getvalue()
+    for o in (('odd.png', 61, 37, 'RGB'), ('wide.png', 400, 9, 'RGB'), ('clear.png', 120, 90, 'RGBA'), ('grey.png', 45, 80, 'L'),
+              ('clear.webp', 50, 60, 'RGBA'), ('large.jpeg', 1600, 1100, 'RGB'), ('turned.jpeg', 200, 120, 'RGB', 6)): keep(*o)
+    keep('palette.png', 70, 40, 'RGB', transparency=3)
+    return res
 
-function tell([answer, note]) {
-  $('result').replaceChildren();
-  show('h2', answer.label);
-  const table = show('table', '');
-  for (const {label, confidence} of answer.confidences) {
-    const row = table.insertRow();
-    row.insertCell().textContent = label;
-    const meter = document.createElement('meter');
-    meter.value = confidence;
-    meter.setAttribute('aria-label', 'probability of ' + label);
-    row.insertCell().append(meter);
-    row.insertCell().textContent = (100 * confidence).toFixed(1) + '%';
-  }
-  if (note) show('p', note).setAttribute('role', 'alert');
-}
-
-function complain(text) {
-  $('result').replaceChildren();
-  show('p', text).setAttribute('role', 'alert');
-}
-
-async function run() {
-  const file = $('picture').files[0], app = $('address').value.trim().replace(/\\/+$/, '');
-  $('there').textContent = app;
-  if (!file) return;
-  if ($('shown').src) URL.revokeObjectURL($('shown').src);
-  $('shown').src = URL.createObjectURL(file);
-  $('shown').hidden = false;
-  complain('Asking ...');
-  const mine = run.last = {};                   // an answer is dropped when something newer was asked
-  try {
-    const answer = await ask(app, file);
-    if (run.last === mine) tell(answer);
-  } catch (e) {
-    if (run.last !== mine) return;
-    if (!(e instanceof TypeError)) return complain(e.message);
-    complain(location.protocol === 'file:'
-      ? 'A page opened from the disk may not ask an app. In the folder of this page run "python -m http.server", and open http://127.0.0.1:8000'
-      : 'There is no app at that address, or it does not let this page ask. Start it, and check the address.');
-  }
-}
-
-$('picture').onchange = $('address').onchange = run;
-$('shown').onerror = () => { $('shown').hidden = true; };
-</script>
-</body>
-</html>
-'''
-
-# %% ../nbs/applications/05_app.ipynb #269d6a75
-_app_py = '''"The app: run `python app.py`, and open the address that it prints."
-import os
-from pathlib import Path
-from dl_course.app import serve          # the copy in this folder
-
-here,env = Path(__file__).parent,os.environ
-server = serve(here/'model.safetensors', title=@TITLE@, examples=@EXAMPLES@,
-               host=env.get('GRADIO_SERVER_NAME', '0.0.0.0' if 'SPACE_ID' in env else '127.0.0.1'),
-               port=int(env.get('GRADIO_SERVER_PORT', 7860)))
-print(server.url, flush=True)
-server.wait()
-'''
-
-_card = '''---
-title: @TITLE@
-emoji: 📷
-colorFrom: blue
-colorTo: green
-sdk: gradio
-sdk_version: @GRADIO@
-python_version: "@PYTHON@"
-app_file: app.py
-license: apache-2.0
-pinned: false
----
-
-# @NAME@
-
-An image classifier with the classes @CLASSES@. The licence above is that of the code; say here where your model and its training data come
-from, and under which licence they are.
-
-This folder needs nothing but the packages of `requirements.txt`, which are pinned to the versions it was made with. The library that reads
-the model, `dl_course`, is in it as a copy of just the modules that are needed. The model file holds numbers and no code.
-
-## Start it
-
-    pip install -r requirements.txt
-    python app.py
-
-It then answers at http://127.0.0.1:7860, for this machine only. On Linux PyTorch brings several gigabytes of libraries for GPUs; to go without,
-install its smaller CPU build first, as its own site explains.
-
-On [Hugging Face](https://huggingface.co/new-space), make a Space with the Gradio SDK and put the content of this folder into its repository; it
-starts by itself.
-
-Pictures are checked before they are opened (kind, bytes, pixels), and deleted after a few minutes.
-
-## Ask it from a program
-
-    from gradio_client import Client, handle_file
-
-    app = Client("http://127.0.0.1:7860")       # or the name of a Space, such as "you/your-space"
-    answer, note = app.predict(handle_file("photo.jpg"), api_name="/predict")
-    print(answer["label"], note)
-
-## Ask it from a page of your own
-
-`static/index.html` is a page without a model: HTML and a little JavaScript that ask the app. Serve it with `python -m http.server
---directory static`, or put it on GitHub Pages and give it the address of your Space, `https://YOU-YOUR-SPACE.hf.space`. An app that runs on
-your own machine answers only pages that come from this machine.
-
-## The notebook as an app
-
-`voila app.ipynb` shows the notebook as a page, without its code. In a public GitHub repository with the content of this folder,
-[Binder](https://mybinder.org) does that for everyone, at
-
-    https://mybinder.org/v2/gh/YOU/YOUR-REPOSITORY/HEAD?urlpath=voila%2Frender%2Fapp.ipynb
-'''
-
-def _fill(text, **names):
-    "A text with its @NAMES@ replaced."
+# %% ../nbs/applications/05_app.ipynb #92039345
+def _fill(file, **names):
+    "A text of the library with its @NAMES@ replaced."
+    text = (Path(dl_course.__file__).parent/'data'/'space'/file).read_text(encoding='utf-8')
     return re.sub('@([A-Z]+)@', lambda m: names[m[1].lower()], text)
 
-# %% ../nbs/applications/05_app.ipynb #2713a6d9
-_look = '''
-import io, json, sys
-sys.path[:0] = sys.argv[2:]
-from PIL import Image
-import dl_course.app as app
-data = io.BytesIO()
-Image.new('RGB', (64,64), 'grey').save(data, 'PNG')
-app.answer(app._classifier(sys.argv[1]), data.getvalue())
-files = {k.partition('.')[2]: m.__file__ for k,m in list(sys.modules.items()) if k.partition('.')[0]=='dl_course' and getattr(m, '__file__', None)}
-print(json.dumps(dict(files=files, loaded=sorted({o.partition('.')[0] for o in sys.modules}))))
-'''
-
-def _in_new_process(model, *paths, cwd=None):
-    "What a new process loads when it asks a model; raises `ValueError` with its last words when it cannot."
-    env = {k: v for k,v in os.environ.items() if k!='PYTHONPATH'}
-    p = subprocess.run([sys.executable, '-B', '-c', _look, str(model), *map(str, paths)], cwd=cwd, env=env, capture_output=True, text=True)
-    if p.returncode: raise ValueError(f'the app would not start: {(p.stderr.strip() or "no message").splitlines()[-1]}')
-    return json.loads(p.stdout.splitlines()[-1])
-
-def _imported(file):
-    "The names of all packages that a module imports, at its top or later."
-    found = set()
-    for o in ast.walk(ast.parse(Path(file).read_text(encoding='utf-8'))):
-        if isinstance(o, ast.Import): found |= {a.name for a in o.names}
-        elif isinstance(o, ast.ImportFrom) and not o.level: found.add(o.module)
-    return {o.partition('.')[0] for o in found}
-
 def _pin(names):
-    "Lines for a requirements file, with the versions that are installed here, and then those of what they need in turn."
+    "Lines of a requirements file: packages in the versions that are installed here, then those that they need in turn."
     from packaging.requirements import Requirement
     key = lambda name: re.sub('[-_.]+', '-', name).lower()
     todo,seen = [(o,()) for o in names],{}
@@ -760,36 +604,45 @@ def _pin(names):
         name,extras = todo.pop()
         try: dist = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError: continue
-        new = set(extras) - seen.get(key(name), (None,set()))[1]
-        if key(name) in seen and not new: continue
-        seen[key(name)] = dist.version.partition('+')[0],set(extras) | seen.get(key(name), (None,set()))[1]
+        version,known = seen.get(key(name), (None,{None}))
+        new = set(extras) - known
+        if version and not new: continue
+        seen[key(name)] = dist.version.partition('+')[0],set(extras) | known
         for r in map(Requirement, dist.requires or ()):
-            if key(name)=='torch' and re.match('nvidia|triton|cuda', r.name): continue           # PyTorch pins these itself
             if not r.marker or any(r.marker.evaluate({'extra': e}) for e in ('', *extras)): todo.append((r.name, tuple(r.extras)))
     first = sorted(key(o) for o in names)
     line = lambda o: f'{o}=={seen[o][0]}' if o in seen else o
     return '\n'.join([*map(line, first), '# what these need in turn', *map(line, sorted(set(seen) - set(first)))]) + '\n'
 
-def _requirements(files, loaded):
-    "The distributions that the modules need which were loaded."
-    tops,dists = set().union(*map(_imported, files)) & set(loaded),importlib.metadata.packages_distributions()
-    return sorted({dists[o][0] for o in tops if o in dists and o!='dl_course'})
+# %% ../nbs/applications/05_app.ipynb #e5bf08e4
+_ask_app = '''
+import json, sys
+for o in ('dl_course','torch','torchvision','fastai','timm','onnx','onnxscript','matplotlib'): sys.modules[o] = None
+import app
+def ask(file):
+    try: return list(app.predict(file)[0].values())
+    except app.gr.Error: return None
+print(json.dumps([ask(o) for o in sys.argv[1:]]))
+'''
 
-# %% ../nbs/applications/05_app.ipynb #2ad7dac0
-def _licence():
-    "The text of the library's licence, or None where it cannot be found."
-    for f in (Path(dl_course.__file__).parent.parent/'LICENSE', *Path(dl_course.__file__).parent.parent.glob('dl_course-*.dist-info/**/LICENSE')):
-        if f.is_file() and 'Apache License' in (text:=f.read_text(encoding='utf-8')): return text
+def _said_by(predictor, data):
+    try: return list(predictor.predict(data).probabilities.values())
+    except ValueError: return None
 
-def _notebook(title):
-    "A notebook with the widget as its only output."
-    code = 'from dl_course.app import upload_widget',"upload_widget('model.safetensors')"
-    cells = [dict(cell_type='markdown', id='cell-0', metadata={}, source=f'# {escape(title)}')]
-    cells += [dict(cell_type='code', id=f'cell-{i}', metadata={}, source=o, outputs=[], execution_count=None) for i,o in enumerate(code, 1)]
-    kernel = dict(display_name='Python 3', language='python', name='python3')
-    meta = dict(kernelspec=kernel, language_info=dict(name='python'))
-    return json.dumps(dict(cells=cells, metadata=meta, nbformat=4, nbformat_minor=5), indent=1) + '\n'
+def _try_out(folder, predictor):
+    "Raise `ValueError` unless the app in a folder, started without us, says what the predictor says."
+    pictures = _trial_pictures()
+    with tempfile.TemporaryDirectory(prefix='dl_course-trial-') as tmp:
+        for name,data in pictures.items(): (Path(tmp)/name).write_bytes(data)
+        p = subprocess.run([sys.executable, '-B', '-c', _ask_app, *(str(Path(tmp)/o) for o in pictures)], cwd=folder,
+                           env=os.environ | {'PYTHONIOENCODING': 'utf-8'}, stdin=subprocess.DEVNULL, capture_output=True, encoding='utf-8')
+    if p.returncode: raise ValueError(f'the app would not start: {(p.stderr.strip() or "no message").splitlines()[-1]}')
+    for (name,data),got in zip(pictures.items(), json.loads(p.stdout.splitlines()[-1])):
+        wanted = _said_by(predictor, data)
+        if (got is None)!=(wanted is None) or got and not np.abs(np.subtract(got, wanted)).max()<=1e-5:
+            raise ValueError(f'the app says something else than the model about a picture like {name}')
 
+# %% ../nbs/applications/05_app.ipynb #f3a4bbf2
 @contextmanager
 def _parents(out):
     "The folders above `out`, made where they are missing, and gone again if nothing comes of it."
@@ -807,36 +660,35 @@ def space(model, # a model file for pictures and with classes
           title:str=None, # of the app, by default the name of the model file
           examples=None, # a folder of example pictures; some are copied
          )->Path: # out
-    "Write a folder that starts as it is, on Hugging Face Spaces, on Binder or here; raises `FileExistsError` when `out` is there."
+    "Write a folder with an app that starts as it is, here or on Hugging Face Spaces; raises `FileExistsError` when `out` is there."
     model,out = Path(model).expanduser(),Path(out).expanduser()
     gr,predictor = _gradio(),_classifier(model)
     title = _line(title or model.stem)
     pictures = _examples(examples, dict(max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS)) if examples else []
     if os.path.lexists(out): raise FileExistsError(f'{out} is there already; give the name of a new folder')
-    found = _in_new_process(model.resolve(), Path(dl_course.__file__).resolve().parent.parent)
-    needs = _requirements(found['files'].values(), found['loaded'])
     with _parents(out), atomic_folder(out) as folder:
-        def put(name, text):
-            (folder/name).parent.mkdir(exist_ok=True)
-            (folder/name).write_text(text, encoding='utf-8', newline='\n')
-        (folder/'dl_course').mkdir()
-        for name,file in found['files'].items(): shutil.copyfile(file, folder/'dl_course'/f'{name or "__init__"}.py')
-        if text:=_licence(): put('dl_course/LICENSE', text)
-        shutil.copyfile(model, folder/'model.safetensors')
+        def put(name, text): (folder/name).write_text(text, encoding='utf-8', newline='\n')
+        shutil.copyfile(model, folder/'model.onnx')
         for i,f in enumerate(pictures, 1):
             (folder/'examples').mkdir(exist_ok=True)
             shutil.copyfile(f, folder/'examples'/f'{i:02}{f.suffix.lower()}')
-        put('app.py', _fill(_app_py, title=repr(title), examples="here/'examples'" if pictures else 'None'))
+        put('app.py', _app_code(predictor, title))
         classes = ', '.join(map(_inert, predictor.vocab[:20])) + (', ...' if len(predictor.vocab)>20 else '')
         python,quoted = '.'.join(map(str, sys.version_info[:2])),json.dumps(title, ensure_ascii=False)
-        put('README.md', _fill(_card, title=quoted, name=_inert(title), classes=classes, gradio=gr.__version__, python=python))
-        put('requirements.txt', _pin([*needs, 'gradio']))
-        put('binder/requirements.txt', _pin([*needs, 'ipywidgets', 'ipykernel', 'voila']))
-        put('binder/runtime.txt', f'python-{python}\n')
-        put('app.ipynb', _notebook(title))
-        put('static/index.html', _fill(_page_html, title=escape(title)))
-        _in_new_process('model.safetensors', '.', cwd=folder)           # with nothing but the copy
+        put('README.md', _fill('card.md', title=quoted, name=_inert(title), classes=classes, gradio=gr.__version__, python=python))
+        put('requirements.txt', _pin(['gradio','numpy','onnxruntime','pillow']))
+        put('.gitattributes', '*.onnx filter=lfs diff=lfs merge=lfs -text\n')
+        _try_out(folder, predictor)
     return out
+
+def _app_code(predictor, title):
+    "The text of app.py."
+    p = predictor.prepare
+    lines,needs = _prepare_code(p)
+    side = 2*max(p.size or (0,))
+    draft = f'        im.draft(None, ({side}, {side}))        # a large JPEG is decoded smaller, which is quicker\n'
+    return _fill('app.txt', title=repr(title), helpers=''.join(f'{o}\n' for o in needs), draft=draft if p.read=='fast' and p.size else '',
+                 steps=''.join(f'    {o}\n' for o in lines))
 
 def _line(text): return ''.join(o for o in ' '.join(str(text).split()) if o.isprintable())
 def _inert(text): return re.sub(r'([\\`*_<>\[\]#|])', r'\\\1', _line(text)[:100])       # as plain text in Markdown

@@ -21,7 +21,9 @@ from .dataloader import DataLoader, DataLoaders, augment
 from .optimizer import SGD, AdamW
 from .learner import Callback, CancelFitException, Learner, accuracy, set_seed
 import dl_course.callbacks # gives the Learner fit_one_cycle
-from .saving import cnn, load_predictor
+from .models import cnn
+from .predictor import load_predictor
+import dl_course.saving    # gives it export
 from .photos import untar_first
 from torch import nn
 import torch.nn.functional as F
@@ -247,7 +249,7 @@ def _vision_pairs(train, valid, quick=False):
         def tune(learn):
             with _silent(), learn.no_bar(), learn.no_logging(): learn.fine_tune(1)
         yield f'fine_tune(1), {len(first.train_ds)} photos of {size} pixels', "fastai's vision_learner", 1, lambda: tune(mine), lambda: tune(theirs)
-        predictor,file = load_predictor(export(mine, folder/'model.safetensors')),few[-1]
+        predictor,file = load_predictor(export(mine, folder/'model.onnx')),few[-1]
         def ask():
             with theirs.no_bar(): theirs.predict(file)
         def ask_all():

@@ -37,7 +37,7 @@ def _run(model, *xb):
     "The output of a model and its features, in one go."
     with _catch(model) as got: out = model(*xb)
     if not got: raise ValueError(f'the model, a {type(model).__name__}, did not use its last nn.Linear, whose input would be its features')
-    f = got[-1].as_subclass(Tensor).float()
+    f = got[-1].float()
     return out, f if f.ndim==2 else f.flatten(1, -2).mean(1) if f.ndim>2 else f[None]      # of words or patches, their mean
 
 # %% ../nbs/applications/04_novelty.ipynb #5f1642a7
@@ -50,7 +50,7 @@ def _collect(model, batches, n_inp=1):
         model.eval()
         for b in batches:
             b = (b,) if isinstance(b, Tensor) else tuple(b)
-            fs.append(_run(model, *(o.to(device) for o in b[:n_inp]))[1].cpu())
+            fs.append(_run(model, *(o.to(device) for o in b[:n_inp]))[1].as_subclass(Tensor).cpu())
             ys.append(b[-1] if len(b)>n_inp else None)
     finally:
         for m,training in modes.items(): m.training = training
@@ -87,6 +87,10 @@ def _choose(n, keep, labels, seed):
 
 def _unit(known): return F.normalize(known.float())
 
+def _distance(f, known):
+    "From each row of `f` to the nearest of `known`, all of them of length 1."
+    return (2 - 2*(f@known.T).amax(1)).clamp(min=0).sqrt()
+
 class Novelty:
     "How far the features of an input are from those of all training inputs; novelty 1 is the threshold, and what is above is unlike them."
     def __init__(self,
@@ -121,7 +125,7 @@ class Novelty:
         "Distance to the nearest training input that is kept, when all are scaled to length 1; raises `ValueError` when the sizes don't fit."
         if self.known is None: raise ValueError('Novelty: it is not fitted yet; call fit(features, labels) first')
         f = F.normalize(_check_features(features, 'these features', self.known.shape[1]))
-        return torch.cat([(2 - 2*(o@self.known.T).amax(1)).clamp(min=0).sqrt() for o in f.split(1024)])
+        return torch.cat([_distance(o, self.known) for o in f.split(1024)])
 
     def calibrate(self,
                   features:Tensor, # of known inputs that were not trained on, such as the validation set, [n, d]
@@ -157,29 +161,3 @@ def from_learner(cls:Novelty,
     n_inp = getattr(learn.dls, 'n_inp', 1)
     train,valid = _plain_loaders(learn.dls)
     return cls(**kwargs).fit(*_collect(learn.model, train, n_inp)).calibrate(last_features(learn.model, valid, n_inp))
-
-# %% ../nbs/applications/04_novelty.ipynb #6131e3db
-@patch
-def to_tensors(self:Novelty)->tuple: # a tensor for each name, and everything else as a dictionary of numbers
-    "What it holds, as data; raises `ValueError` when it has no threshold yet."
-    if self.threshold is None: raise ValueError('Novelty: it has no threshold yet; call fit and calibrate first')
-    return {'known': self.known.half()}, {'threshold': self.threshold, 'share': self.share}
-
-@patch(cls_method=True)
-def from_tensors(cls:Novelty,
-                 tensors:dict, # what to_tensors gave first
-                 info:dict, # what it gave second
-                )->Novelty: # ready for use
-    "Make one from what `to_tensors` gave; raises `ValueError` for anything that makes no sense."
-    def bad(why): return ValueError(f'what it holds about novelty makes no sense: {why}')
-    if tensors.keys()!={'known'} or not isinstance(info, dict) or info.keys()!={'threshold','share'}:
-        raise bad('it is not one table, threshold and share')
-    t = tensors['known']
-    if t.ndim!=2 or not t.numel() or t.dtype not in (torch.float16, torch.float32):
-        raise bad(f'the table is of type {t.dtype} and shape {list(t.shape)}')
-    if not t.isfinite().all() or t.abs().max()>1: raise bad('the table has numbers that are not from -1 to 1')
-    for k,most in (('threshold',2), ('share',1)):
-        if type(info[k]) not in (int, float) or not 0<info[k]<=most: raise bad(f'{k} must be above 0 and at most {most}, not {str(info[k])[:40]}')
-    res = cls(keep=len(t))
-    res.known,res.threshold,res.share = _unit(t),float(info['threshold']),info['share']
-    return res

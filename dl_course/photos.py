@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pooch
 from PIL import Image
 from .datasets import URLs, untar_data, _progress
-from .dataloader import _on_white
+from .prepare import _on_white
 
 # %% ../nbs/applications/00_photos.ipynb #c37e4253
 _stamps = ('/usr/share/tuxpaint/stamps', '/usr/local/share/tuxpaint/stamps',

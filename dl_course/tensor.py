@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import math
 import numpy as np, pandas as pd, torch
 from torch import Tensor
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+from .prepare import _upright
 import matplotlib, matplotlib.pyplot as plt
 
 # %% ../nbs/foundations/00_tensor.ipynb #514d6465
@@ -133,10 +134,6 @@ _modes = {'1':'L', 'P':'RGB', 'LA':'RGBA', 'PA':'RGBA', 'CMYK':'RGB', 'YCbCr':'R
 def _name(o, i):
     "How to name the `i`-th image in an error."
     return str(o) if isinstance(o, (str, Path)) else f'image number {i}'
-
-def _upright(im):
-    "The image, turned if the camera noted that it was held upright."
-    return ImageOps.exif_transpose(im) if im.getexif().get(0x112, 1)!=1 else im
 
 def _pixels(im, mode, name):
     "The pixels of a PIL image as a uint8 array, [h, w] or [h, w, c]."

@@ -1,14 +1,14 @@
 """Tests of the web app, with the network cut off: python .ci/app_browser.py [--json FILE] [--shots DIR]
 
-A real browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space` writes (started with its
-own copy of the library), the plain page that asks an app, the notebook under Voila, and a model for photos. Then an app gets 500 malformed uploads
-and other hostile requests, 4 at a time.
+A real browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space` writes (started with nothing
+but the packages of its own list), the widget under Voila, and models for photos, one of them with hostile class names. Then an app gets 500
+malformed uploads and other hostile requests, 4 at a time, and the app of a Space gets the same.
 """
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-import argparse, io, json, os, random, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time, zipfile, zlib
-from browser import FLAGS, ROOT, TOO_WIDE, Report, Site, obstacles
+import argparse, importlib.metadata, io, json, os, random, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time, zipfile, zlib
+from browser import FLAGS, ROOT, TOO_WIDE, Report
 
 WIDTHS = ((1100, 'light'), (390, 'dark'))
 UNLIKE = 'This is unlike what the model knows'
@@ -64,8 +64,9 @@ import sys
 from dl_course.datasets import URLs, untar_data
 from dl_course.dataloader import DataLoaders
 from dl_course.learner import Learner, accuracy, set_seed
+from dl_course.models import mlp
 from dl_course.optimizer import AdamW
-from dl_course.saving import mlp
+import dl_course.saving
 set_seed(42)
 dls = DataLoaders.from_folder(untar_data(URLs.MNIST_SAMPLE), seed=42)
 learn = Learner(dls, mlp(28*28, 2, (30,)), opt_func=AdamW, metrics=accuracy)
@@ -81,7 +82,7 @@ import torch
 from fastai.vision.all import ImageDataLoaders, Resize
 from dl_course.datasets import URLs, get_image_files, untar_data
 from dl_course.learner import set_seed
-from dl_course.saving import load_predictor
+from dl_course.predictor import load_predictor
 from dl_course.vision import export, has_weights, vision_learner
 torch.set_num_threads(1)
 try: stamps = untar_data(URLs.STAMPS)
@@ -98,6 +99,35 @@ predictor = load_predictor(export(learn, sys.argv[1]))
 photos = [sorted(get_image_files(stamps/o))[0] for o in classes]
 print(json.dumps([(str(f), predictor.predict(f).label) for f in photos]))
 '''
+
+
+NAMES = ['<img src=x onerror="window.evil=1">', '</script><script>window.evil=1</script>', '![a](http://example.com/a.png)', '\ud800', 7, 2.5]
+SHOWN = [*NAMES[:3], r'\ud800', '7', '2.5']
+HOSTILE = f'''
+import sys
+import torch
+from torch import nn
+from dl_course.prepare import Prepare
+from dl_course.saving import export_onnx
+torch.manual_seed(42)
+net = nn.Sequential(nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(6))
+net(torch.zeros(1, 3, 40, 56))
+steps = [['longest', 60, 'bicubic'], ['resize', 40, 56, 'pad', 'reflection', 'lanczos']]
+export_onnx(sys.argv[1], net, Prepare('image', mode='RGB', size=(40, 56), read='photo', steps=steps), {ascii(NAMES)}, 'sigmoid')
+'''
+
+# Runs a program with nothing but the packages in a folder, and those of Python itself.
+ALONE = 'import runpy, sys; sys.path.append(sys.argv[1]); sys.argv = sys.argv[2:]; runpy.run_path(sys.argv[0], run_name="__main__")'
+
+
+def borrow(requirements, folder):
+    "Fill a folder with links to what these packages have installed, and to nothing else; it stands for a new environment."
+    folder.mkdir()
+    names = [o.partition('==')[0] for o in requirements.read_text().splitlines() if o[:1] not in ('', '#')]
+    for dist in map(importlib.metadata.distribution, names):
+        for top in {o.parts[0] for o in dist.files if o.parts[0] != '..' and '__pycache__' not in o.parts[0]}:
+            if not (folder/top).exists(): (folder/top).symlink_to(dist.locate_file(top))
+    return folder
 
 
 def png(width, height, rows=None, depth=8, colour=0):
@@ -130,8 +160,8 @@ def opened(browser, url, width, scheme, allowed=()):
 
 
 class Tests:
-    def __init__(self, place, browser, axe, report, model, digits, shots):
-        self.place, self.browser, self.axe, self.report, self.model, self.shots = place, browser, axe, report, model, shots
+    def __init__(self, place, browser, report, model, digits, shots):
+        self.place, self.browser, self.report, self.model, self.shots = place, browser, report, model, shots
         from PIL import Image
         self.good = sorted((digits/'valid'/'7').iterdir())[0]
         self.examples = digits/'valid'/'3'
@@ -145,8 +175,8 @@ class Tests:
     def shot(self, page, name):
         if self.shots: page.screenshot(path=self.shots/f'{name}.png', full_page=True)
 
-    def gradio(self, url, name, widths=WIDTHS):
-        "Use the Gradio page, at some widths and in a scheme each."
+    def gradio(self, url, name, widths=WIDTHS, below=True):
+        "Use the Gradio page, at some widths and in a scheme each; with `below`, messages stand below the picture."
         for width, scheme in widths:
             def use():
                 with opened(self.browser, url, width, scheme) as (page, log):
@@ -166,7 +196,7 @@ class Tests:
                     self.shot(page, f'{name}-{width}-noise')
                     upload(self.text)
                     page.get_by_text('This file is no picture').wait_for()
-                    page.wait_for_function("() => document.querySelector('.toast-body').getBoundingClientRect().top > innerHeight/2")    # below the picture
+                    if below: page.wait_for_function("() => document.querySelector('.toast-body').getBoundingClientRect().top > innerHeight/2")
                     unlike.wait_for(state='hidden')
                     self.shot(page, f'{name}-{width}-text')
                     page.get_by_test_id('toast-close').first.click()
@@ -188,7 +218,7 @@ class Tests:
         self.report('dl_course serve leaves no file', '; '.join(map(str, self.place.tmp.glob('dl_course-app*'))))
 
     def photo(self, width=390, scheme='light'):
-        model = self.place.folder/'photos.safetensors'
+        model = self.place.folder/'photos.onnx'
         home = {k: os.environ[k] for k in ('HOME', 'XDG_CACHE_HOME') if k in os.environ}
         env = {**self.place.env, **home, 'PYTHONPATH': str(ROOT)}
         made = subprocess.run([sys.executable, '-c', PHOTOS, model], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -210,69 +240,64 @@ class Tests:
         return subprocess.Popen([sys.executable, '-c', CLI, 'space', self.model, self.out, '--title', '3 or 7?', '--examples', self.examples],
                                 cwd=self.place.work, env={**self.place.env, 'PYTHONPATH': str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
-    def space(self, p, only=None):
+    @contextmanager
+    def alone(self, out):
+        "The app in a folder, running with nothing but its own packages."
+        packages = self.place.folder/f'packages of {out.name}'
+        if not packages.exists(): borrow(out/'requirements.txt', packages)
+        words = '-I', '-S', '-B', '-c', ALONE, packages, 'app.py'
+        with self.place.running(*words, cwd=out, env={'GRADIO_SERVER_PORT': str(free_port()), 'GRADIO_TEMP_DIR': str(self.place.tmp/'gradio')}) as p: yield p
+
+    def space(self, p):
         out, said = self.out, p.communicate()[1]
         self.report('dl_course space', '' if p.returncode==0 else said[-500:])
         if p.returncode: return
-        if only=='voila': return self.voila(out)
-        with self.place.running('app.py', cwd=out, env={'GRADIO_SERVER_PORT': str(free_port())}) as p:
-            loaded = Path(f'/proc/{p.pid}/maps')       # its model comes from this folder; its code, see below
-            self.report('app.py runs in the folder', '' if not loaded.exists() or Path(f'/proc/{p.pid}/cwd').resolve()==out.resolve() else 'elsewhere')
-            self.gradio(p.url, 'the Space', WIDTHS[1:])      # the same page
-            self.plain(p.url, Site(out/'static'))
-        q = subprocess.run([sys.executable, '-c', 'import dl_course.app; print(dl_course.app.__file__)'], cwd=out, env=self.place.env, capture_output=True, text=True)
-        self.report("the Space uses its own copy of the library", '' if q.stdout.startswith(str(out)) else q.stdout + q.stderr[-200:])
-        self.voila(out)
+        before = self.place.files()
+        with self.alone(out) as p:
+            rss = int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000 if Path('/proc').exists() else 0
+            maps = Path(f'/proc/{p.pid}/maps')
+            foreign = re.findall(r'\S*(?:/torch/|/fastai/|/matplotlib/)\S*', maps.read_text()) if maps.exists() else []
+            self.report(f'the Space runs with the packages of its list only ({rss:.0f} MB)', '; '.join(foreign[:2]))
+            self.gradio(p.url, 'the Space', WIDTHS[1:], below=False)
+        self.report('the Space ends with Ctrl-C, and leaves no upload', f'exit status {p.returncode}: {p.log.read_text()[-300:]}' if p.returncode else
+                    '; '.join(o for o in self.place.files() - before if not re.search(r'log-\d+$|packages of|^home/', o)))
 
-    def plain(self, app, site):
-        for width, scheme in WIDTHS:
-            def use():
-                with opened(self.browser, site.url, width, scheme, (app, 'http://127.0.0.1:9/')) as (page, log):
-                    result = page.locator('#result')
-                    page.fill('#address', app)
-                    page.set_input_files('#picture', str(self.good))
-                    result.get_by_role('heading', name='7', exact=True).wait_for()
-                    self.shot(page, f'page-{width}-answer')
-                    if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
-                    if bad:=obstacles(page, self.axe): return bad
-                    page.set_input_files('#picture', str(self.noise))
-                    result.get_by_text(UNLIKE).wait_for()
-                    self.shot(page, f'page-{width}-noise')
-                    if bad:=obstacles(page, self.axe): return bad
-                    page.set_input_files('#picture', str(self.text))
-                    result.get_by_text('This file is no picture').wait_for()
-                    self.shot(page, f'page-{width}-text')
-                    bad = '; '.join(dict.fromkeys(log))
-                    page.set_input_files('#picture', str(self.large))
-                    result.get_by_text('more than 10 MB').wait_for()
-                    held = []                   # the first of two uploads, until the second is answered
-                    page.route('**/gradio_api/upload', lambda route: route.continue_() if held else held.append(route))
-                    page.set_input_files('#picture', str(self.good))
-                    page.wait_for_function("() => document.querySelector('#shown').naturalWidth === 28")
-                    while not held: page.wait_for_timeout(50)
-                    page.set_input_files('#picture', str(self.noise))
-                    result.get_by_text(UNLIKE).wait_for()
-                    with page.expect_response('**/gradio_api/call/predict/*'): held[0].continue_()
-                    page.wait_for_timeout(300)
-                    if not result.get_by_text(UNLIKE).is_visible(): return 'the answer for the older picture stands under the newer one'
-                    page.fill('#address', 'http://127.0.0.1:9')
-                    page.set_input_files('#picture', str(self.good))
-                    result.get_by_text('There is no app at that address').wait_for()
-                    return bad
-            self.report.run(f'the plain page from another port, {width} px, {scheme}: asks the app, shows its warning and messages, no obstacle', use)
-        def from_disk():
-            with opened(self.browser, (site.folder/'index.html').as_uri(), 390, 'light', (app,)) as (page, log):
-                page.fill('#address', app)
-                page.set_input_files('#picture', str(self.good))
-                page.locator('#result').get_by_text('python -m http.server').wait_for()
-        self.report.run('the plain page from the disk says what to do', from_disk)
+    def hostile(self):
+        "A model for photos whose class names are code, numbers and half a character; several can be right."
+        model, out = self.place.folder/'hostile.onnx', self.place.folder/'hostile space'
+        env = {**self.place.env, 'PYTHONPATH': str(ROOT)}
+        for words in (('-c', HOSTILE, model), ('-c', CLI, 'space', model, out, '--title', '</title><script>window.evil=1</script> *a* @NAME@ "\'')):
+            made = subprocess.run([sys.executable, *map(str, words)], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if made.returncode: return f'{words[2]}: {made.stderr[-300:]}'
+        def look(url):
+            with opened(self.browser, url, *WIDTHS[0]) as (page, log):
+                page.wait_for_selector('input[type=file]', state='attached')
+                page.set_input_files('input[type=file]', str(self.noise))
+                page.get_by_test_id('label-output-value').wait_for()
+                page.get_by_text('several can be right: those above 50%').wait_for()
+                text = page.locator('body').inner_text()
+                self.shot(page, 'hostile')
+                if page.evaluate('window.evil'): return 'a name or the title was run as a script'
+                missing = [o for o in SHOWN if o not in text]
+                if len(missing)>1: return f'{missing} are not shown'             # five of the six are
+                return '; '.join(dict.fromkeys(log))
+        with self.place.running('-c', CLI, 'serve', model, '--port', free_port(), env={'PYTHONPATH': str(ROOT)}) as p:
+            if bad:=look(p.url): return f'serve: {bad}'
+        with self.alone(out) as p:
+            if bad:=look(p.url): return f'the Space: {bad}'
 
-    def voila(self, out):
-        port = free_port()
+    def voila(self):
+        out, port = self.place.work/'voila', free_port()
+        out.mkdir()
+        shutil.copyfile(self.model, out/'model.onnx')
+        cell = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
+        cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(('from dl_course.app import upload_widget', "upload_widget('model.onnx')"))]
+        kernel = dict(display_name='Python 3', language='python', name='python3')
+        (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
         words = ('-m', 'voila', 'app.ipynb', f'--port={port}', '--no-browser', '--Voila.ip=127.0.0.1',
                  "--VoilaConfiguration.extension_denylist=['jupyterlab-jupytext']")       # which may be among the developer's tools, and is too new for Voila
         icons = 'https://cdn.jsdelivr.net/npm/@fortawesome/'      # Voila's own page asks for these icons, and does without them
-        with self.place.running(*words, cwd=out, ready=r'(http://(?:localhost|127\.0\.0\.1):\d+)') as p:
+        with self.place.running(*words, cwd=out, env={'PYTHONPATH': str(ROOT)}, ready=r'(http://(?:localhost|127\.0\.0\.1):\d+)'):
             for width, scheme in WIDTHS[1:]:
                 def use():
                     with opened(self.browser, f'http://127.0.0.1:{port}/', width, scheme) as (page, log):
@@ -452,28 +477,29 @@ def main(args=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--json', metavar='FILE', help='write the tests to FILE')
     p.add_argument('--shots', metavar='DIR', help='write pictures of the pages to DIR')
-    p.add_argument('--only', choices=('serve', 'photo', 'space', 'voila', 'attack'))
+    p.add_argument('--only', choices=('serve', 'photo', 'hostile', 'space', 'voila', 'attack'))
     a = p.parse_args(args)
     chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
     if not chromium: sys.exit('No Chromium found: install it (Debian: apt-get install chromium), or set CHROMIUM to its path.')
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-        from playwright.sync_api import sync_playwright
+    try: from playwright.sync_api import sync_playwright
     except ImportError as e: sys.exit(f"{e.name} is missing: run `pip install -e '.[dev]'`")
     start, report, shots = time.time(), Report(), a.shots and Path(a.shots)
     if shots: shots.mkdir(exist_ok=True, parents=True)
     with tempfile.TemporaryDirectory(prefix='app tests ') as folder, sync_playwright() as pw:
         place = Place(folder)
-        model = place.folder/'digits.safetensors'
+        model = place.folder/'digits.onnx'
         made = subprocess.run([sys.executable, '-c', MODEL, model], env={**place.env, 'PYTHONPATH': str(ROOT), 'HOME': os.environ.get('HOME', '/')}, capture_output=True, text=True)
         if made.returncode: sys.exit(made.stderr)
         digits = Path(made.stdout.splitlines()[-1])
         browser = pw.chromium.launch(executable_path=chromium, args=FLAGS)
-        tests = Tests(place, browser, Axe(), report, model, digits, shots)
-        making = tests.make_space() if a.only in (None, 'space', 'voila') else None       # while the others are tested
+        tests = Tests(place, browser, report, model, digits, shots)
+        making = tests.make_space() if a.only in (None, 'space') else None       # while the others are tested
         if a.only in (None, 'serve'): report.run('dl_course serve, as a whole', tests.served)
         if a.only in (None, 'photo'): report.run('dl_course serve with a model for photos: stamps get the labels that its Predictor gives, 390 px', tests.photo)
-        if making: report.run('dl_course space, as a whole', lambda: tests.space(making, a.only))
+        if a.only in (None, 'hostile'):
+            report.run('serve and Space with class names that are code, numbers and half a character: all are text, nothing runs', tests.hostile)
+        if making: report.run('dl_course space, as a whole', lambda: tests.space(making))
+        if a.only in (None, 'voila'): report.run('the widget under Voila, as a whole', tests.voila)
         browser.close()
         if a.only in (None, 'attack'): report.run('the attack, as a whole', lambda: attack(place, report, model, digits))
     if a.json: Path(a.json).write_text(json.dumps(dict(passed=report.passed, failed=report.failed, seconds=round(time.time()-start, 1), tests=report.lines), indent=1))

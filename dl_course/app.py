@@ -576,9 +576,8 @@ def _trial_pictures():
     "Picture files of all sorts: bytes for each name."
     rng,res = np.random.default_rng(0),{}
     def keep(name, w, h, mode, turn=1, **kwargs):
-        c,f = len(mode),io.BytesIO()
-        im = Image.fromarray(rng.integers(0, 256, (h//8+1, w//8+1, c), np.uint8).squeeze(2) if c==1 else
-                             rng.integers(0, 256, (h//8+1, w//8+1, c), np.uint8)).resize((w,h))
+        shape,f = (h//8+1, w//8+1, len(mode))[:2 if mode=='L' else 3],io.BytesIO()
+        im = Image.fromarray(rng.integers(0, 256, shape, np.uint8)).resize((w,h))
         if 'transparency' in kwargs: im = im.convert('P')
         exif = Image.Exif()
         exif[0x112] = turn

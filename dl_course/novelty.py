@@ -161,3 +161,13 @@ def from_learner(cls:Novelty,
     n_inp = getattr(learn.dls, 'n_inp', 1)
     train,valid = _plain_loaders(learn.dls)
     return cls(**kwargs).fit(*_collect(learn.model, train, n_inp)).calibrate(last_features(learn.model, valid, n_inp))
+
+# %% ../nbs/applications/04_novelty.ipynb #d31c43fe
+def _check_novelty(novelty, model, classes):
+    "Raise `ValueError` unless a Novelty suits the model."
+    if not isinstance(novelty, Novelty):
+        raise ValueError(f'novelty must be a Novelty, such as Novelty.from_learner(learn), not {str(novelty)[:40]!r}')
+    if not classes: raise ValueError('a model without classes gives numbers, and a number cannot say how novel its input was')
+    if novelty.threshold is None: raise ValueError('Novelty: it has no threshold yet; call fit and calibrate first')
+    found,expected = _feature_layer(model).in_features,novelty.known.shape[1]
+    if found!=expected: raise ValueError(f'the novelty is about {expected} features, and the model has {found}')

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['page']
 
-# %% ../nbs/applications/06_page.ipynb #b721ebf7
+# %% ../nbs/applications/06_page.ipynb #1adf7f98
 from html import escape
 from pathlib import Path
 import hashlib, json, os, shutil
@@ -13,7 +13,7 @@ import dl_course
 from .files import atomic_folder
 from .predictor import load_predictor
 
-# %% ../nbs/applications/06_page.ipynb #74e05250
+# %% ../nbs/applications/06_page.ipynb #3a073dab
 _RUNTIME_VERSION = '1.30.0'
 _ADDRESS = f'https://cdn.jsdelivr.net/npm/onnxruntime-web@{_RUNTIME_VERSION}/dist/'
 _RUNTIME = {    # name -> bytes, SHA-256
@@ -48,7 +48,7 @@ def _runtime_file(pooch, name, folder):
 _other_way = (f'where there is a network, `npm pack onnxruntime-web@{_RUNTIME_VERSION}` brings a .tgz file; '
               'unpack it and give its folder package/dist as runtime')
 
-# %% ../nbs/applications/06_page.ipynb #1b289da1
+# %% ../nbs/applications/06_page.ipynb #17b6befb
 _OWN = ('index.html', 'page.css', 'page.js', 'prepare.js', 'sw.js')
 _TOLD = ('input', 'vocab', 'several', 'threshold', 'metrics', 'made_with')
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Prediction', 'Predictor', 'load_predictor']
 
-# %% ../nbs/foundations/09_predictor.ipynb #d589aa4a
+# %% ../nbs/foundations/09_predictor.ipynb #bce7a4c7
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from .prepare import Prepare, _channels, _numbers
 from .onnxfile import unpack_model, _line
 
-# %% ../nbs/foundations/09_predictor.ipynb #6ad3d46e
+# %% ../nbs/foundations/09_predictor.ipynb #0869d4a8
 class _Answer(NamedTuple):
     label: Any
     index: Any
@@ -42,7 +42,7 @@ class Prediction(_Answer):
         warning = f'unlike what the model knows (novelty {self.novelty:.3g}): ' if self.unlike else ''
         return warning + super().__repr__()
 
-# %% ../nbs/foundations/09_predictor.ipynb #2180984b
+# %% ../nbs/foundations/09_predictor.ipynb #f0e5ae3e
 _MEMORY = 600_000_000
 
 @lru_cache(None)
@@ -65,14 +65,14 @@ def _session(graph, threads):
     try: return ort.InferenceSession(bytes(graph), options, providers=['CPUExecutionProvider'], disabled_optimizers=['ConstantFolding'])
     except Exception as e: raise ValueError(f'ONNX Runtime does not take it ({_line(e)})') from None
 
-# %% ../nbs/foundations/09_predictor.ipynb #1a065e49
+# %% ../nbs/foundations/09_predictor.ipynb #4f048324
 class Predictor:
     "A model file, ready to answer; it can be used by several threads."
     def __init__(self,
                  session, # the graph, loaded by ONNX Runtime
                  info:dict, # the note beside it
                  prepare:Prepare, # how inputs are prepared
-                 seconds:float=10., # the longest that one batch may take
+                 seconds:float=8., # the longest that one batch may take
                 ):
         self.session,self.info,self.prepare,self.seconds = session,info,prepare,seconds
         self.vocab,self.batch_size = info['vocab'],None
@@ -182,8 +182,8 @@ class Predictor:
 
 _onnx_names = {'float32': 'float', 'float64': 'double'}
 
-# %% ../nbs/foundations/09_predictor.ipynb #9d1adc8a
-def _predictor(data, threads=None, seconds=10.):
+# %% ../nbs/foundations/09_predictor.ipynb #2334c1c0
+def _predictor(data, threads=None, seconds=8.):
     "A Predictor from the bytes of a model file."
     graph,info,prepare = unpack_model(data)
     return Predictor(_session(graph, threads), info, prepare, seconds)
@@ -191,7 +191,7 @@ def _predictor(data, threads=None, seconds=10.):
 def load_predictor(path, # a model file
                    threads:int=None, # processor cores to use, by default all of them
                    max_bytes:int=250_000_000, # a larger file is refused before it is read
-                   seconds:float=10., # the longest that one batch may take
+                   seconds:float=8., # the longest that one batch may take
                   )->Predictor: # ready to predict
     "A Predictor from a model file; runs no code of the file, and raises `ValueError` with the reason when it cannot be loaded."
     path = Path(path).expanduser()

@@ -6,12 +6,10 @@
 __all__ = ['export_onnx']
 
 # %% ../nbs/foundations/08_saving.ipynb #1112c5d7
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.metadata import version
-from importlib.util import find_spec
 from numbers import Number
 from pathlib import Path
-import copy, io, logging, platform, re, warnings
+import copy, platform
 import numpy as np, torch
 from torch import nn, Tensor
 from fastcore.basics import patch
@@ -20,106 +18,12 @@ from .files import _write
 from .prepare import Prepare, _channels, _item_steps
 from .dataloader import DataLoaders, _Rows
 from .learner import Learner, _activations, _kind, _unwrap
-from .novelty import Novelty, _distance, _feature_layer, _run
-from .onnxfile import MODEL_FORMAT, pack_model, _line, _split
+from .novelty import Novelty, _check_novelty
+from .graph import Whole, check_exporter, first_output, to_onnx
+from .onnxfile import MODEL_FORMAT, is_model, pack_model, _line
 from .predictor import _predictor
 
-# %% ../nbs/foundations/08_saving.ipynb #fb4a50f4
-class _Whole(nn.Module):
-    "A model with all that belongs to it on both sides: from pixels or rows of numbers to probabilities, and to novelty."
-    def __init__(self, model, prepare, activation, novelty):
-        super().__init__()
-        self.model,self.prepare,self.activation,self.two = model,prepare,_activations[activation][0],False
-        self.threshold = novelty and novelty.threshold
-        self.register_buffer('known', novelty and novelty.known)
-
-    def forward(self, x):
-        x = self.prepare.batch(x.permute(0,3,1,2) if self.prepare.kind=='image' else x)
-        out,features = (self.model(x),None) if self.known is None else _run(self.model, x)
-        y = self.activation(out.float())
-        if y.ndim==1: y = y[:,None]
-        if self.two: y = torch.cat([1-y, y], 1)                # one output for yes or no: the probabilities of both
-        if features is None: return y
-        return y,features,_distance(nn.functional.normalize(features), self.known)/self.threshold
-
-# %% ../nbs/foundations/08_saving.ipynb #bae77231
-def _at(path, m): return f'layer {path}, a {type(m).__name__},' if path else f'the model, a {type(m).__name__},'
-
-def _chain(e):
-    "An error and those that led to it."
-    while e is not None: yield e; e = e.__cause__ or e.__context__
-
-def _place(e, model):
-    "The layer in whose `forward` an error was raised, in words."
-    names,found = {id(m): (k, m) for k,m in model.named_modules()},('', model)
-    for o in _chain(e):
-        tb = o.__traceback__
-        while tb is not None: found,tb = names.get(id(tb.tb_frame.f_locals.get('self')), found),tb.tb_next
-    return _at(*found)
-
-def _place_of_operator(e, program, model):
-    "The layer that needs an operator which ONNX doesn't have, in words."
-    name = re.search(r'target=torch\.ops\.([\w.]+)', ' '.join(map(str, _chain(e))))
-    for node in program.run_decompositions().graph.nodes if name else ():
-        if str(node.target)!=name[1]: continue
-        paths = [p for p,_ in (node.meta.get('nn_module_stack') or {}).values() if p.startswith('model.')]
-        path = paths[-1].removeprefix('model.') if paths else ''
-        return f'{_at(path, model.get_submodule(path))} needs {name[1]}, for which ONNX has nothing'
-    return f'{_at("", model)} cannot be turned into ONNX ({_line([*_chain(e)][-1])[:150]})'
-
-
-# %% ../nbs/foundations/08_saving.ipynb #4f9974fc
-@contextmanager
-def _silence():
-    "What torch says to itself isn't heard."
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
-            warnings.simplefilter('ignore')
-            yield
-    finally: logging.disable(before)
-
-def _first(y): return y[0] if isinstance(y, tuple) else y
-
-def _graph(whole, x, **names):
-    "An ONNX model, as bytes, of what a module does with inputs like `x`; raises `ValueError` naming the layer that can't be exported."
-    import onnx
-    p,free = whole.prepare,torch.export.Dim.DYNAMIC
-    any_size = p.kind=='image' and p.size is None
-    if any_size and p.steps and not all(o[0] in _item_steps for o in p.steps):
-        raise ValueError('export: images of any size cannot be made to fit in the graph; resize them to one size before they are put into a batch')
-    with _silence():
-        try: program = torch.export.export(whole, (x,), dynamic_shapes=({i: free for i in range(3 if any_size else 1)},), strict=False)
-        except Exception as e:
-            hint = 'does it decide what to do by looking at the numbers, or use something that is not PyTorch?'
-            raise ValueError(f'export: {_place(e, whole.model)} cannot be written down as a graph; {hint} ({_line(e)[:100]})') from None
-        try: model = torch.onnx.export(program, (x,), dynamo=True, external_data=False, verbose=False, **names).model_proto
-        except Exception as e: raise ValueError(f'export: {_place_of_operator(e, program, whole.model)}') from None
-    g = model.graph
-    for o in (model, g, *g.node, *g.input, *g.output, *g.value_info, *g.initializer):
-        o.ClearField('doc_string')
-        o.ClearField('metadata_props')                                   # where on this computer its code stands, for one
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
-
 # %% ../nbs/foundations/08_saving.ipynb #32e68986
-def _is_model(path):
-    "Whether there is nothing in a file, or a model of ours."
-    data = path.read_bytes() if path.is_file() else b'?'
-    try: return not data or bool(_split(data))
-    except ValueError as e: return 'newer dl_course' in str(e)
-
-def _check_novelty(novelty, model, vocab):
-    "Raise `ValueError` unless a Novelty suits the model."
-    if novelty is None: return
-    if not isinstance(novelty, Novelty):
-        raise ValueError(f'novelty must be a Novelty, such as Novelty.from_learner(learn), not {str(novelty)[:40]!r}')
-    if not vocab: raise ValueError('a model without classes gives numbers, and a number cannot say how novel its input was')
-    if novelty.threshold is None: raise ValueError('Novelty: it has no threshold yet; call fit and calibrate first')
-    found,expected = _feature_layer(model).in_features,novelty.known.shape[1]
-    if found!=expected: raise ValueError(f'the novelty is about {expected} features, and the model has {found}')
-
 def _check_vocab(vocab, y):
     "Names of the classes as a list of data; raises `ValueError` for twins, and when there are more or fewer than the model tells apart."
     vocab = [o.item() if isinstance(o, np.generic) else o for o in vocab]
@@ -157,38 +61,46 @@ def export_onnx(path, # file to write, such as digits.onnx
                )->Path: # path
     "Write one ONNX file, whole or not at all, after comparing it with the model; raises `ValueError` naming the layer that can't be exported."
     if activation not in _activations: raise ValueError(f'export: activation must be one of {", ".join(_activations)}, not {activation!r}')
-    for o in ('onnx','onnxscript','onnxruntime'):
-        if find_spec(o) is None: raise ImportError(f'exporting needs {o}; pip install "dl_course[export]" brings it')
+    check_exporter()
     prepare,model = prepare or Prepare(),copy.deepcopy(_unwrap(model)).cpu().float().eval().requires_grad_(False)
-    _check_novelty(novelty, model, vocab or activation!='none')
+    if novelty is not None: _check_novelty(novelty, model, vocab or activation!='none')
     x = torch.from_numpy(np.ascontiguousarray(_example(prepare) if rows is None else rows))
     x = torch.cat([x, x]) if len(x)==1 else x                       # an axis of length 1 would not be free
-    whole = _Whole(model, prepare, activation, novelty).eval()
-    try: y = _first(whole(x))
+    whole = Whole(model, prepare, activation, novelty).eval()
+    try: y = first_output(whole(x))
     except Exception as e:
         raise ValueError(f'the model cannot work on what prepare gives, inputs of shape {list(x.shape[1:])}: {_line(e)}') from None
     whole.two = y.shape[1:]==(1,) and (activation!='none' if vocab is None else len(vocab)==2)
-    y = _first(whole(x)).numpy()
+    y = first_output(whole(x)).numpy()
     if vocab is not None or activation!='none': vocab = _check_vocab(range(y.shape[-1]) if vocab is None else vocab, y)
     outs = ['probabilities' if vocab else 'numbers'] + ['features','novelty']*(novelty is not None)
-    graph = _graph(whole, x, input_names=['pixels' if prepare.kind=='image' else 'rows'], output_names=outs)
+    free,image = (0,),prepare.kind=='image'
+    if image and prepare.size is None:
+        if prepare.steps and not all(o[0] in _item_steps for o in prepare.steps):
+            raise ValueError('export: images of any size cannot be made to fit in the graph; resize them to one size first')
+        free = (0,1,2)
+    graph = to_onnx(whole, x, free, ['pixels' if image else 'rows'], outs, 'model')
     made_with = dict(dl_course=__version__, torch=str(torch.__version__), onnx=version('onnx'), python=platform.python_version())
     info = dict(format=MODEL_FORMAT, input=_about(prepare, x), vocab=vocab, several=activation=='sigmoid' and not whole.two,
                 threshold=float(threshold), metrics={k: float(v) if np.isfinite(v) else None for k,v in (metrics or {}).items()},
                 novelty=novelty and dict(threshold=novelty.threshold, share=novelty.share, known=len(novelty.known)),
                 seed=torch.initial_seed(), made_with=made_with)
     predictor = _predictor(pack_model(graph, info | {'difference': None}))
-    info['difference'] = _difference(predictor, whole, x)
+    info['difference'] = _difference(predictor, whole, x, len(free)>1)
     if not info['difference']<=tol:
         raise ValueError(f'export: answers of the file and of the model differ by {info["difference"]:.1g}; tol={2*info["difference"]:.0g} would allow it')
     if check: check(predictor)
-    return _write(path, pack_model(graph, info), 'model', _is_model)
+    return _write(path, pack_model(graph, info), 'model', is_model)
 
-def _difference(predictor, whole, x):
-    "How far the answers of file and model are apart, in parts of the largest; for all inputs at once, for one, and in another size if any will do."
-    tries = [x, x[:1]] + ([x[:,::2,::2]] if whole.prepare.kind=='image' and whole.prepare.size is None else [])
-    with torch.inference_mode(): pairs = [(predictor._run(o.numpy())[0], _first(whole(o)).numpy()) for o in tries]
-    return max(float(np.abs(a - b).max()/max(1, np.abs(b).max())) for a,b in pairs)
+def _difference(predictor, whole, x, any_size):
+    "How far the answers of file and model are apart, in parts of the largest: for all inputs at once, for one, and in other sizes if any will do."
+    others = [x[:,::2,::2], x[:,:-7,:-9], x[:,:50,:60]] if any_size else []
+    def apart(o):
+        with torch.inference_mode(): want = first_output(whole(o)).numpy()
+        return float(np.abs(predictor._run(o.numpy())[0] - want).max()/max(1, np.abs(want).max()))
+    try: return max(map(apart, [x, x[:1], *others]))
+    except ValueError as e:
+        raise ValueError(f'export: the graph only works with images of one size; resize them, or say size=... in Prepare ({_line(e)})' if others else e) from None
 
 
 # %% ../nbs/foundations/08_saving.ipynb #1345a4da

@@ -7,7 +7,6 @@ __all__ = ['ARCHS', 'train']
 
 # %% ../nbs/tools/train.ipynb #18465850
 from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 import inspect, json, os, shutil
 from filelock import FileLock, Timeout
@@ -18,7 +17,8 @@ from .models import cnn, linear, mlp
 from .optimizer import AdamW
 from .learner import Callback, Learner, accuracy, set_seed
 import dl_course.callbacks # gives the Learner fit_one_cycle
-import dl_course.saving    # gives it export
+from .graph import check_exporter
+import dl_course.saving    # gives the Learner export
 
 # %% ../nbs/tools/train.ipynb #0a22ab55
 ARCHS = {'linear': linear, 'mlp': mlp, 'cnn': cnn}
@@ -90,8 +90,7 @@ def train(data, # name of a data set of the course (mnist_sample, mnist, fashion
     "Train a model; raises `FileExistsError` when `out` is there and `resume` is not given, `ValueError` when it was begun with other settings."
     settings = dict(data=str(data), arch=arch, epochs=epochs, lr=lr, batch_size=batch_size, seed=seed, size=size, augment=vary)
     out,first = Path(out).expanduser(),os.environ.get('RANK', '0')=='0'
-    for o in ('onnx','onnxscript','onnxruntime'):              # before the work, not after it
-        if find_spec(o) is None: raise ImportError(f'exporting the model will need {o}; pip install "dl_course[export]" brings it')
+    check_exporter()                                           # before the work, not after it
     with _training_folder(out, settings, resume) if first else nullcontext():
         return _train_in(out, settings, first)
 

@@ -245,7 +245,7 @@ class Tests:
         "The app in a folder, running with nothing but its own packages."
         packages = self.place.folder/f'packages of {out.name}'
         if not packages.exists(): borrow(out/'requirements.txt', packages)
-        words = '-I', '-S', '-B', '-c', ALONE, packages, 'app.py'
+        words = '-I', '-S', '-B', '-u', '-c', ALONE, packages, 'app.py'
         with self.place.running(*words, cwd=out, env={'GRADIO_SERVER_PORT': str(free_port()), 'GRADIO_TEMP_DIR': str(self.place.tmp/'gradio')}) as p: yield p
 
     def space(self, p):

@@ -150,7 +150,7 @@ def slow(p, r):
     for nb in p.tracked('nbs/*.ipynb', 'nbs/**/*.ipynb'):
         cells = json.loads((p.clone/nb).read_text(encoding='utf-8'))['cells']
         if not any(c['cell_type'] == 'code' and re.search(r'^#\|\s*slow\b', ''.join(c['source']), re.M) for c in cells): continue
-        rc, out = p.run('nbdev_test', '--flags', 'slow', '--path', nb, '--n_workers', '0', limit=300)
+        rc, out = p.run('nbdev_test', '--flags', 'slow', '--path', nb, '--n_workers', '0', limit=1200)
         r.check(f'nbdev_test --flags slow {nb}', rc == 0, f'exit status {rc}', out)
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 import io, os, platform, shutil, subprocess, sys, tempfile, time, warnings
 import numpy as np, pandas as pd, torch
+from PIL import Image
 from sklearn.neighbors import NearestCentroid
 from .tensor import to_np
 from .datasets import URLs, get_image_files, untar_data, load_images
@@ -23,7 +24,8 @@ from .learner import Callback, CancelFitException, Learner, accuracy, set_seed
 import dl_course.callbacks # gives the Learner fit_one_cycle
 from .models import cnn
 from .predictor import load_predictor
-import dl_course.saving    # gives it export
+from .prepare import Prepare
+from .saving import export_onnx
 from .photos import untar_first
 from torch import nn
 import torch.nn.functional as F
@@ -32,14 +34,16 @@ import torch.nn.functional as F
 def compare(ours, # function without arguments
             theirs, # the alternative: another one that does the same work
             repeats:int=7, # how often each is run, after one run that doesn't count
-           )->dict: # ours and theirs: median seconds; ratio: ours divided by theirs, median of the pairs; low and high: its quarter points
+            measure=None, # function of one of them that gives a number, such as bytes; by default the seconds it takes
+           )->dict: # ours and theirs: medians; ratio: ours divided by theirs, median of the pairs; low and high: its quarter points
     "Run two functions in turn and compare their times; raises `ValueError` when `repeats` is less than 1."
     if repeats<1: raise ValueError(f'compare: repeats must be at least 1, not {repeats}')
     def seconds(f):
         start = time.perf_counter()
         f()
         return time.perf_counter() - start
-    times = np.array([(seconds(ours), seconds(theirs)) for _ in range(repeats+1)])[1:]
+    measure = measure or seconds
+    times = np.array([(measure(ours), measure(theirs)) for _ in range(repeats+1)])[1:]
     ratio = times[:,0]/times[:,1]
     low,mid,high = np.quantile(ratio, [.25,.5,.75])
     return dict(ours=float(np.median(times[:,0])), theirs=float(np.median(times[:,1])), ratio=float(mid), low=float(low), high=float(high))
@@ -258,8 +262,49 @@ def _vision_pairs(train, valid, quick=False):
         yield f'predictions for {len(files)} photos, {size} pixels', "fastai's get_preds", 1, lambda: predictor.predict(files), ask_all
     finally: shutil.rmtree(folder)
 
+# %% ../nbs/tools/bench.ipynb #608f4065
+def _peak(cmd):
+    "The most memory that a command takes, in bytes."
+    code = ('import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); '
+            'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)')
+    out = subprocess.run([sys.executable, '-c', code, *cmd], check=True, capture_output=True, text=True).stdout
+    return int(out)*(1 if sys.platform=='darwin' else 1024)
+
+def _predict_pairs(train, valid, quick=False):
+    "Using a model file, against importing PyTorch and against the same network in PyTorch."
+    import timm
+    cli = 'import sys; from dl_course.cli import main; sys.exit(main(sys.argv[1:]))'
+    torch_alone = [sys.executable, '-c', 'import torch']
+    def run(*cmd): subprocess.run(cmd, check=True, stdout=subprocess.DEVNULL)
+    threads,folder = torch.get_num_threads(),Path(tempfile.mkdtemp())
+    try:
+        torch.set_num_threads(1)
+        torch.manual_seed(0)
+        net = timm.create_model('tf_efficientnet_lite0', num_classes=3).eval()
+        prepare = Prepare('image', mode='RGB', size=128, mean=[.5]*3, std=[.5]*3)
+        model = export_onnx(folder/'model.onnx', net, prepare, list('abc'), 'softmax')
+        predictor,pixels = load_predictor(model, threads=1),np.random.default_rng(0).integers(0, 256, (8,128,128,3), dtype=np.uint8)
+        predictor.batch_size = 8
+        net.to(memory_format=torch.channels_last)
+        Image.fromarray(pixels[0]).save(folder/'photo.png')
+        ask = [sys.executable, '-c', cli, 'predict', str(model), str(folder/'photo.png')]
+        yield 'dl_course --help', 'import torch', .15, lambda: run(sys.executable, '-c', cli, '--help'), lambda: run(*torch_alone)
+        yield 'dl_course predict, cold', 'import torch', .35, lambda: run(*ask), lambda: run(*torch_alone)
+        yield 'dl_course predict, peak memory', 'import torch', .3, ask, torch_alone, _peak
+        def by_torch(x):
+            with torch.inference_mode(): return net(prepare.batch(torch.from_numpy(x).permute(0,3,1,2))).softmax(1).numpy()
+        for n in (1,8):
+            x,goal = pixels[:n],.75 if n==1 else 1
+            def ours(x=x): [predictor.predict(x) for _ in range(10)]
+            def theirs(x=x): [by_torch(x) for _ in range(10)]
+            yield f'{n} photo{"s"*(n>1)} of 128 pixels, ten times', 'the same network in PyTorch', goal, ours, theirs
+    finally:
+        torch.set_num_threads(threads)
+        shutil.rmtree(folder)
+
+# %% ../nbs/tools/bench.ipynb #57ca22be
 _groups = {'baseline': (_pixel_pairs, _loop_pairs), 'learner': (_learner_pairs,), 'data': (_data_pairs,), 'folder': (_folder_pairs,), 'import': (_import_pairs,),
-           'digits': (_digit_pairs,), 'vision': (_vision_pairs,)}
+           'digits': (_digit_pairs,), 'vision': (_vision_pairs,), 'predict': (_predict_pairs,)}
 
 # %% ../nbs/tools/bench.ipynb #33c85393
 def machine()->str: # one line of text
@@ -270,9 +315,9 @@ def machine()->str: # one line of text
 
 # %% ../nbs/tools/bench.ipynb #ce7078a2
 def bench(repeats:int=7, # how often each alternative is run
-          only=None, # names of groups: baseline, learner, data, folder, import, digits, vision; by default all of them
+          only=None, # names of groups: baseline, learner, data, folder, import, digits, vision, predict; by default all of them
           quick:bool=False, # whether to run everything once and on less data, only to see that it runs
-         )->pd.DataFrame: # a row for each pair: what, against, ratio, goal (at most), spread, ours_ms and theirs_ms (medians)
+         )->pd.DataFrame: # a row for each pair: what, against, ratio, goal (at most), spread, ours_ms and theirs_ms (medians; of memory, MB)
     "Compare our functions with well-known ones on this machine, and show progress on the error output; raises `ValueError` for an unknown group."
     groups = [only] if isinstance(only, str) else list(only or _groups)
     for g in groups:
@@ -281,11 +326,11 @@ def bench(repeats:int=7, # how often each alternative is run
     train = load_images(path/'train')
     valid = load_images(path/'valid', train.vocab)
     rows = []
-    for what,against,goal,ours,theirs in (p for g in groups for pairs in _groups[g] for p in (pairs(train, valid) if g=='baseline' else pairs(train, valid, quick))):
+    for what,against,goal,ours,theirs,*measure in (p for g in groups for pairs in _groups[g] for p in (pairs(train, valid) if g=='baseline' else pairs(train, valid, quick))):
         print(f'{what} against {against}', file=sys.stderr)
-        r = compare(ours, theirs, 1 if quick else repeats)
+        r = compare(ours, theirs, 1 if quick else repeats, *measure)
         rows.append(dict(what=what, against=against, ratio=round(r['ratio'], 3), goal='' if goal is None else f'{goal:.2f}', spread=f"{r['low']:.3f} - {r['high']:.3f}",
-                         ours_ms=round(r['ours']*1e3, 1), theirs_ms=round(r['theirs']*1e3, 1)))
+                         **{f'{k}_ms': round(r[k]*(1e-6 if measure else 1e3), 1) for k in ('ours','theirs')}))
     print(machine(), file=sys.stderr)
     return pd.DataFrame(rows)
 

@@ -5,23 +5,18 @@
 # %% auto #0
 __all__ = ['Prediction', 'Predictor', 'load_predictor']
 
-# %% ../nbs/foundations/09_predictor.ipynb #bce7a4c7
+# %% ../nbs/foundations/09_predictor.ipynb #f7e96c30
+from collections import namedtuple
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
 import math, os, threading
 import numpy as np
 from .prepare import Prepare, _channels, _numbers
 from .onnxfile import unpack_model, _line
 
-# %% ../nbs/foundations/09_predictor.ipynb #0869d4a8
-class _Answer(NamedTuple):
-    label: Any
-    index: Any
-    probabilities: dict
-
-class Prediction(_Answer):
+# %% ../nbs/foundations/09_predictor.ipynb #1bd28444
+class Prediction(namedtuple('Prediction', 'label index probabilities')):
     "What a model says about one input: a tuple of three that knows, besides, how novel the input was."
     def __new__(cls,
                 label, # the class; where several can be right at once, a list of classes
@@ -42,7 +37,7 @@ class Prediction(_Answer):
         warning = f'unlike what the model knows (novelty {self.novelty:.3g}): ' if self.unlike else ''
         return warning + super().__repr__()
 
-# %% ../nbs/foundations/09_predictor.ipynb #f0e5ae3e
+# %% ../nbs/foundations/09_predictor.ipynb #e01ff517
 _MEMORY = 600_000_000
 
 @lru_cache(None)
@@ -65,7 +60,7 @@ def _session(graph, threads):
     try: return ort.InferenceSession(bytes(graph), options, providers=['CPUExecutionProvider'], disabled_optimizers=['ConstantFolding'])
     except Exception as e: raise ValueError(f'ONNX Runtime does not take it ({_line(e)})') from None
 
-# %% ../nbs/foundations/09_predictor.ipynb #4f048324
+# %% ../nbs/foundations/09_predictor.ipynb #4f9e0c4c
 class Predictor:
     "A model file, ready to answer; it can be used by several threads."
     def __init__(self,
@@ -79,10 +74,10 @@ class Predictor:
         i,outs = session.get_inputs()[0],session.get_outputs()
         p = prepare
         want = (p.size or (None,None)) + (_channels.get(p.mode),) if p.kind=='image' else p.shape
-        fits = want is None or len(i.shape)==len(want)+1 and all(b in (None,a) for a,b in zip(i.shape[1:], want))
-        dtype = 'uint8' if p.kind=='image' else p.dtype
+        fits = len(i.shape)==len(want)+1 and all(b in (None,a) for a,b in zip(i.shape[1:], want))
+        dtype = {'float32': 'float', 'float64': 'double'}.get(p.dtype, p.dtype) if p.kind=='tensor' else 'uint8'
         names = ['probabilities' if self.vocab else 'numbers'] + ['features','novelty']*(info['novelty'] is not None)
-        if len(session.get_inputs())!=1 or not fits or i.type!=f'tensor({_onnx_names.get(dtype, dtype)})' or [o.name for o in outs]!=names:
+        if len(session.get_inputs())!=1 or not fits or i.type!=f'tensor({dtype})' or [o.name for o in outs]!=names:
             raise ValueError('its graph takes or gives something else than it says')
 
     @property
@@ -102,8 +97,7 @@ class Predictor:
                 x, # one input; or many: a list, a table, or a batch with one more axis than one input has
                ): # a Prediction, or a list of them; numbers instead where the model knows no classes
         "What the model says about one input or many; raises `ValueError` in a sentence for what is no input of this model."
-        many,items = self._items(x)
-        res,step = [],self.batch_size or self._at_once()
+        (many,items),res,step = self._items(x),[],self.batch_size or self._at_once()
         for i in range(0, len(items), step):
             res += self._answers(self._run(self._batch(items[i:i+step], i, many)), i, many)
         return res if many else res[0]
@@ -118,8 +112,8 @@ class Predictor:
         "Whether there are many inputs, and something that holds them one by one."
         one = isinstance(x, (str, bytes, bytearray)) or not hasattr(x, '__iter__')
         if self.prepare.kind=='image':
-            shape = getattr(x, 'shape', None) if not one and not hasattr(x, 'iloc') else None       # an array or a tensor
-            if shape is None: return (False,[x]) if one else (True,list(x))
+            if one or hasattr(x, 'iloc') or not hasattr(x, 'shape'): return (False,[x]) if one else (True,list(x))
+            shape = x.shape                                                                         # of an array or a tensor
             grey = self.prepare.mode=='L' and len(shape)==3 and shape[0]!=1 and shape[-1] not in (1,3,4)
             return (True,_numbers(x)) if len(shape)==4 or grey else (False,[x])
         if not one and not hasattr(x, 'shape') and not len(x): return True,[]
@@ -177,12 +171,9 @@ class Predictor:
     def _answer(self, p, novelty):
         "The answer for the probabilities of one input."
         i = [j for j,o in enumerate(p) if o>self.info['threshold']] if self.info['several'] else p.index(max(p))
-        label = [self.vocab[j] for j in i] if self.info['several'] else self.vocab[i]
-        return Prediction(label, i, dict(zip(self.vocab, p)), novelty)
+        return Prediction([self.vocab[j] for j in i] if self.info['several'] else self.vocab[i], i, dict(zip(self.vocab, p)), novelty)
 
-_onnx_names = {'float32': 'float', 'float64': 'double'}
-
-# %% ../nbs/foundations/09_predictor.ipynb #2334c1c0
+# %% ../nbs/foundations/09_predictor.ipynb #7bce5057
 def _predictor(data, threads=None, seconds=8.):
     "A Predictor from the bytes of a model file."
     graph,info,prepare = unpack_model(data)

@@ -229,6 +229,23 @@ def imports(p, r):
         r.check(f'import {m} without fastai', rc == 0, out.strip().splitlines()[-1] if out.strip() else f'exit status {rc}', out)
 
 
+LIGHT = """
+import sys, importlib
+importlib.import_module(sys.argv[1])
+heavy = {o.partition('.')[0] for o in sys.modules} & set(sys.argv[2:])
+assert not heavy, f'it imports {sorted(heavy)}'
+"""
+
+
+@step
+def light(p, r):
+    "What uses a model, and what the command line begins with, does without what training needs."
+    without = 'torch', 'torchvision', 'fastai', 'timm', 'pandas', 'matplotlib', 'sklearn', 'onnx', 'onnxscript'
+    for m in ('prepare', 'files', 'onnxfile', 'predictor', 'app', 'page', 'cli'):
+        rc, out = p.run('python', '-c', LIGHT, f'dl_course.{m}', *without, cwd=p.tmp)
+        r.check(f'import dl_course.{m} without torch', rc == 0, out.strip().splitlines()[-1] if out.strip() else f'exit status {rc}', out)
+
+
 def names_out_of_place(report, folder):
     """What pyflakes says about names: those that nothing defines, and imports that nothing uses, unless a comment beside the import says
     what it is for. In a notebook a name may come from a cell that is not exported, so the notebook's own test does not notice."""
@@ -409,10 +426,10 @@ def installed(p, r):
             r.ok(f'{name}: ' + ', '.join(f'{k} {v:.4f}' for k, v in seen[0].items()))
             r.check(f'the tour takes less than {TOUR_MAX} s', took < TOUR_MAX, f'{took:.0f} s')
             kinds = {f.suffix for f in (away/'tour1').rglob('*') if f.is_file()}
-            r.check('the tour leaves figures and weights', {'.png', '.safetensors'} <= kinds, f'only {sorted(kinds)}')
+            r.check('the tour leaves figures, weights and a model', {'.png', '.safetensors', '.onnx'} <= kinds, f'only {sorted(kinds)}')
         else:
             r.check(name, seen[0] == seen[1], f'{seen[0]} and {seen[1]}')
-            files = [{f.name: f.read_bytes() for f in (away/t).rglob('*.safetensors')} for t in ('tour1', 'tour2')]
+            files = [{f.name: f.read_bytes() for f in (away/t).rglob('*') if f.suffix in ('.safetensors', '.onnx')} for t in ('tour1', 'tour2')]
             r.check('the tour again gives the same weights', files[0] and files[0] == files[1], 'they differ, which accuracies can hide')
     _train(r, go, cmd, away)
     _start(r, go, py, cmd, away, p)
@@ -451,14 +468,14 @@ def _train(r, go, cmd, away):
     "Train and predict from the command line, and go on with a training that is finished."
     words = cmd, 'train', '--data', 'mnist_sample', '--arch', 'mlp', '--epochs', '2', '--out', 'trained'
     rc, out = go(*words)
-    if not r.check('dl_course train', rc == 0 and (away/'trained'/'model.safetensors').is_file(), f'exit status {rc}', out): return
-    before = (away/'trained'/'model.safetensors').read_bytes()
+    if not r.check('dl_course train', rc == 0 and (away/'trained'/'model.onnx').is_file(), f'exit status {rc}', out): return
+    before = (away/'trained'/'model.onnx').read_bytes()
     rc, out = go(*words)
     r.check('dl_course train leaves a folder that is there alone', rc == 1 and 'is there already' in out, f'exit status {rc}', out)
     rc, out = go(*words, '--resume')
-    r.check('dl_course train --resume, when finished, changes nothing', rc == 0 and (away/'trained'/'model.safetensors').read_bytes() == before, f'exit status {rc}', out)
+    r.check('dl_course train --resume, when finished, changes nothing', rc == 0 and (away/'trained'/'model.onnx').read_bytes() == before, f'exit status {rc}', out)
     digit = next(f for f in sorted(away.parent.rglob('valid/3/*.png')))
-    rc, out = go(cmd, 'predict', 'trained/model.safetensors', digit, '--json')
+    rc, out = go(cmd, 'predict', 'trained/model.onnx', digit, '--json')
     try: res = json.loads(out.strip().splitlines()[-1])
     except (ValueError, IndexError): res = {}
     r.check('dl_course predict', rc == 0 and res.get('label') in ('3', '7') and abs(sum(res['probabilities'].values()) - 1) < 1e-4, f'exit status {rc}', out)
@@ -521,6 +538,12 @@ def browser(p, r):
 def app(p, r):
     "The web app in a real browser, and under malformed requests."
     _in_browser(p, r, 'app_browser.py', 'app', 600)
+
+
+@step
+def page(p, r):
+    "The page that runs a model in the visitor's browser."
+    _in_browser(p, r, 'page_browser.py', 'page', 600)
 
 
 @step

@@ -6,12 +6,12 @@
 __all__ = ['read_idx', 'stratified_pick', 'data_home', 'URLs', 'untar_data', 'get_image_files', 'LabeledImages', 'load_images']
 
 # %% ../nbs/foundations/01_datasets.ipynb #107dc31f
-import errno, gzip, hashlib, io, itertools, json, math, os, re, shutil, struct, sys, time, uuid, warnings, zlib
+import errno, gzip, hashlib, io, json, math, os, re, shutil, struct, sys, time, uuid, warnings, zlib
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 # %% ../nbs/foundations/01_datasets.ipynb #422c670c
 import filelock, numpy as np, pooch, torch

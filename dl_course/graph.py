@@ -109,6 +109,8 @@ class Whole(nn.Module):
         if features is None: return y
         return y,features,_distance(nn.functional.normalize(features), self.known)/self.threshold
 
-def first_output(y): # a tensor, or a tuple of them
+# %% ../nbs/foundations/07b_graph.ipynb #1b6290bd
+def first_output(y, # a tensor, or a tuple of them, as Whole gives them
+                ): # the tensor
     "The probabilities among the outputs of a `Whole`."
     return y[0] if isinstance(y, tuple) else y

@@ -71,8 +71,7 @@ class Predictor:
                 ):
         self.session,self.info,self.prepare,self.seconds = session,info,prepare,seconds
         self.vocab,self.batch_size = info['vocab'],None
-        i,outs = session.get_inputs()[0],session.get_outputs()
-        p = prepare
+        i,outs,p = session.get_inputs()[0],session.get_outputs(),prepare
         want = (p.size or (None,None)) + (_channels.get(p.mode),) if p.kind=='image' else p.shape
         fits = len(i.shape)==len(want)+1 and all(b in (None,a) for a,b in zip(i.shape[1:], want))
         dtype = {'float32': 'float', 'float64': 'double'}.get(p.dtype, p.dtype) if p.kind=='tensor' else 'uint8'
@@ -104,8 +103,7 @@ class Predictor:
 
     def _at_once(self):
         "How many inputs go through the model at once: so many that they, and what is calculated from them, fit into the cache."
-        p = self.prepare
-        n = _channels.get(p.mode, 3)*math.prod(p.size or (256,256)) if p.kind=='image' else math.prod(p.shape or (1,))
+        n = math.prod(o if isinstance(o, int) else 256 for o in self.session.get_inputs()[0].shape[1:])
         return min(64, max(4, 2**19//max(1, n)))
 
     def _items(self, x):
@@ -151,7 +149,10 @@ class Predictor:
         clock = threading.Timer(self.seconds, setattr, (options, 'terminate', True))
         clock.daemon = True
         clock.start()
-        try: return self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(xb)}, options)
+        try:
+            outs = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(xb)}, options)
+            if all(o.shape[:1]==(len(xb),) for o in outs) and (len(outs)<3 or outs[2].ndim==1): return outs
+            raise ValueError('it does not give one answer for each')
         except Exception as e:
             why = f'it takes more than {self.seconds:g} seconds' if 'terminate flag' in str(e) else _line(e)
             if 'bfc_arena' in str(e) or 'bad_alloc' in str(e) or 'emory' in str(e): why = f'it needs more than {_MEMORY/1e6:.0f} MB'

@@ -161,7 +161,7 @@ def opened(browser, url, width, scheme, allowed=()):
 
 class Tests:
     def __init__(self, place, browser, report, model, digits, shots):
-        self.place, self.browser, self.report, self.model, self.shots = place, browser, report, model, shots
+        self.place, self.browser, self.report, self.model, self.shots, self.out = place, browser, report, model, shots, place.folder/'the space'
         from PIL import Image
         self.good = sorted((digits/'valid'/'7').iterdir())[0]
         self.examples = digits/'valid'/'3'
@@ -236,7 +236,6 @@ class Tests:
 
     def make_space(self):
         "Start `dl_course space`, which has time until `space` wants its folder."
-        self.out = self.place.folder/'the space'
         return subprocess.Popen([sys.executable, '-c', CLI, 'space', self.model, self.out, '--title', '3 or 7?', '--examples', self.examples],
                                 cwd=self.place.work, env={**self.place.env, 'PYTHONPATH': str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -248,10 +247,10 @@ class Tests:
         words = '-I', '-S', '-B', '-u', '-c', ALONE, packages, 'app.py'
         with self.place.running(*words, cwd=out, env={'GRADIO_SERVER_PORT': str(free_port()), 'GRADIO_TEMP_DIR': str(self.place.tmp/'gradio')}) as p: yield p
 
-    def space(self, p):
+    def space(self, p, only=None):
         out, said = self.out, p.communicate()[1]
         self.report('dl_course space', '' if p.returncode==0 else said[-500:])
-        if p.returncode: return
+        if p.returncode or only=='attack': return
         before = self.place.files()
         with self.alone(out) as p:
             rss = int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000 if Path('/proc').exists() else 0
@@ -260,7 +259,7 @@ class Tests:
             self.report(f'the Space runs with the packages of its list only ({rss:.0f} MB)', '; '.join(foreign[:2]))
             self.gradio(p.url, 'the Space', WIDTHS[1:], below=False)
         self.report('the Space ends with Ctrl-C, and leaves no upload', f'exit status {p.returncode}: {p.log.read_text()[-300:]}' if p.returncode else
-                    '; '.join(o for o in self.place.files() - before if not re.search(r'log-\d+$|packages of|^home/', o)))
+                    '; '.join(o for o in self.place.files() - before if not re.search(r'log-\d+$|packages of|^home/|/\d\d\.png$', o)))      # 01.png is an example
 
     def hostile(self):
         "A model for photos whose class names are code, numbers and half a character; several can be right."
@@ -361,14 +360,24 @@ def bad_files(good, rng):
     yield 'raw.ico', b'\0\0\1\0' + rng.randbytes(200)
 
 
+SERVE = '''
+import sys
+from dl_course.app import serve
+s = serve(sys.argv[1], port=int(sys.argv[2]), examples=sys.argv[3], keep=2)
+print(s.url, flush=True)
+s.wait()
+'''
+
+
 def evil(place):
     "The files outside of the tests' folder that the names of uploads could have led to, each with its time."
     folders = {Path(o).resolve() for o in ('/', '/etc', tempfile.gettempdir(), ROOT, Path.cwd(), Path.home())} | set(place.folder.resolve().parents)
     return {(str(f), f.lstat().st_mtime_ns) for o in folders for pattern in ('*evil*', 'tmp/*evil*', 'etc/*evil*') for f in o.glob(pattern)}
 
 
-def attack(place, report, model, digits, n=500):
+def attack(place, report, model, digits, running, name, guarded=True, n=500):
     "500 malformed uploads and other hostile requests, 4 at a time; then a good one is answered as before, and nothing is left."
+    def say(what, problem): report(f'{name}: {what}', problem)
     import httpx
     rng, good = random.Random(42), sorted((digits/'valid'/'7').iterdir())[0].read_bytes()
     hits, secret = [], socket.create_server(('127.0.0.1', 0))
@@ -380,8 +389,7 @@ def attack(place, report, model, digits, n=500):
             c.close()
     threading.Thread(target=listen, daemon=True).start()
     inside = f'http://127.0.0.1:{secret.getsockname()[1]}'
-    code = 'import sys; from dl_course.app import serve; s = serve(sys.argv[1], port=int(sys.argv[2]), examples=sys.argv[3], keep=2); print(s.url, flush=True); s.wait()'
-    with place.running('-c', code, model, free_port(), digits/'valid'/'3', env={'PYTHONPATH': str(ROOT)}) as p, httpx.Client(base_url=p.url, timeout=60) as http:
+    with running as p, httpx.Client(base_url=p.url, timeout=60) as http:
         api, host = '/gradio_api', p.url.removeprefix('http://')
         start, outside = place.files(), evil(place)
 
@@ -425,7 +433,7 @@ def attack(place, report, model, digits, n=500):
                     lambda: post(api + '/upload', data={'files': 'x'*10_300_000}, files={'other': b''}),
                     lambda: raw(multipart(part + b'half', 'Content-Length: 100000\r\n'), cut=True), lambda: raw(multipart(part + b'half', 'Content-Length: 40\r\n')),
                     lambda: raw(multipart(part, 'Content-Length: -1\r\n')), lambda: raw(multipart(b'zz\r\n', 'Transfer-Encoding: chunked\r\n')),
-                    lambda: raw(b'\x16\x03\x01' + rng.randbytes(200)), lambda: raw(f'GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'.encode()),
+                    lambda: raw(b'\x16\x03\x01' + rng.randbytes(200)), lambda: raw(b'GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'),
                     lambda: raw(f'GET {api}/file=../../../etc/passwd HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n'.encode()),
                     *[lambda path=path: get(path) for path in (f'{api}/file=/etc/passwd', f'{api}/file=%2Fetc%2Fpasswd', f'{api}/file={model}', f'{api}/file={inside}/a', f'{api}/file=http://example.com/',
                       f'{api}/file/etc/passwd', f'{api}/file=/proc/self/environ', f'{api}/proxy={inside}/a', f'{api}/deep_link?session_hash=a', f'{api}/stream/a/b/0/playlist-file', '/monitoring',
@@ -437,11 +445,12 @@ def attack(place, report, model, digits, n=500):
             jobs += [('bad', lambda o=o: ask(*o)) for o in bad_files(good, rng)]
             jobs += [('name', lambda o=o: ask(o, rng.randbytes(100))) for o in names]
         uploads = len(jobs)
+        if not guarded: requests = requests[:16] + [lambda o=o: get(f'{api}/file={o}') for o in ('/etc/passwd', '/proc/self/environ', f'{inside}/a')]
         jobs += 4*[('request', o) for o in requests] + 8*[('polyglot', lambda: ask('a.html', good + b'<script>alert(1)</script>'))]
         rng.shuffle(jobs)
         def memory(): return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000
         first, _ = ask('good.png', good), ask('good.png', good)
-        report('before the attack a digit is answered', '' if first[0]==200 and '"label": "7"' in first[1] else str(first))
+        say('before the attack a digit is answered', '' if first[0]==200 and '"label": "7"' in first[1] else str(first))
         results, sizes = [], []
         def run(job):
             try: res = job[1]()
@@ -455,21 +464,22 @@ def attack(place, report, model, digits, n=500):
         took = time.time() - began
         fine = [r for r in results if r[0] in ('bad', 'name') and r[1]==200]
         sent = f'{uploads} malformed uploads and {len(jobs)-uploads} other hostile requests, 4 at a time ({took:.0f} s)'
-        report(f'{sent}: none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
+        say(f'{sent}: none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
         leaks = [r for r in results if re.search(r'root:.*:0:0|Traceback|site-packages|File ".*line \d', r[2]) or str(ROOT) in r[2] or str(place.home) in r[2] or str(model) in r[2]]
-        report('no answer holds another file, a path of the machine or a stack of calls', '; '.join(str(r)[:200] for r in leaks[:3]))
+        say('no answer holds another file, a path of the machine or a stack of calls', '; '.join(str(r)[:200] for r in leaks[:3]))
         dead = [r for r in results if r[1] in (502, 503)]
-        report('none was turned away because the app was broken or busy', '; '.join(str(r)[:150] for r in dead[:3]))
-        report('the app asks no address that a request names', f'{len(hits)} connections' if hits else '')
+        say('none was turned away because the app was broken or busy', '; '.join(str(r)[:150] for r in dead[:3]))
+        say('the app asks no address that a request names', f'{len(hits)} connections' if hits else '')
         again = ask('good.png', good)
-        report('a good picture is still answered, with the same numbers', '' if again[0]==200 and again[1]==first[1] else str(again)[:300])
-        report(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)', '' if sizes[1]<sizes[0]+150 else 'it grows')
+        say('a good picture is still answered, with the same numbers', '' if again[0]==200 and again[1]==first[1] else str(again)[:300])
+        say(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)', '' if sizes[1]<sizes[0]+150 else 'it grows')
+        if not guarded: return secret.close()
         end = time.time() + 90
         while (left:=place.files() - start - {p.log.name}) and time.time()<end: time.sleep(.3)
         left |= {f for f, _ in evil(place) - outside}
-        report('no upload is left, and nothing was written where the names of the uploads lead', '; '.join(sorted(left)[:5]))
+        say('no upload is left, and nothing was written where the names of the uploads lead', '; '.join(sorted(left)[:5]))
         said = p.log.read_text(errors='replace')
-        report('the app prints no stack of calls', ' | '.join(re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said))[:500] if 'Traceback' in said else '')
+        say('the app prints no stack of calls', ' | '.join(re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said))[:500] if 'Traceback' in said else '')
     secret.close()
 
 
@@ -493,15 +503,19 @@ def main(args=None):
         digits = Path(made.stdout.splitlines()[-1])
         browser = pw.chromium.launch(executable_path=chromium, args=FLAGS)
         tests = Tests(place, browser, report, model, digits, shots)
-        making = tests.make_space() if a.only in (None, 'space') else None       # while the others are tested
+        making = tests.make_space() if a.only in (None, 'space', 'attack') else None       # while the others are tested
         if a.only in (None, 'serve'): report.run('dl_course serve, as a whole', tests.served)
         if a.only in (None, 'photo'): report.run('dl_course serve with a model for photos: stamps get the labels that its Predictor gives, 390 px', tests.photo)
         if a.only in (None, 'hostile'):
             report.run('serve and Space with class names that are code, numbers and half a character: all are text, nothing runs', tests.hostile)
-        if making: report.run('dl_course space, as a whole', lambda: tests.space(making))
+        if making: report.run('dl_course space, as a whole', lambda: tests.space(making, a.only))
         if a.only in (None, 'voila'): report.run('the widget under Voila, as a whole', tests.voila)
         browser.close()
-        if a.only in (None, 'attack'): report.run('the attack, as a whole', lambda: attack(place, report, model, digits))
+        if a.only in (None, 'attack'):
+            served = place.running('-c', SERVE, model, free_port(), digits/'valid'/'3', env={'PYTHONPATH': str(ROOT)})
+            report.run('the attack on serve, as a whole', lambda: attack(place, report, model, digits, served, 'serve'))
+        if a.only in (None, 'attack', 'space') and (tests.out/'app.py').exists():
+            report.run('the attack on a Space, as a whole', lambda: attack(place, report, model, digits, tests.alone(tests.out), 'the Space', False))
     if a.json: Path(a.json).write_text(json.dumps(dict(passed=report.passed, failed=report.failed, seconds=round(time.time()-start, 1), tests=report.lines), indent=1))
     print(f'{report.passed} passed, {report.failed} failed in {time.time()-start:.0f} s')
     return 1 if report.failed else 0

@@ -1,13 +1,15 @@
 """Tests of the web app, with the network cut off: python .ci/app_browser.py [--json FILE] [--shots DIR]
 
-A real browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space` writes (started with nothing
-but the packages of its own list), the widget under Voila, and models for photos, one of them with hostile class names. Then an app gets 500
-malformed uploads and other hostile requests, 4 at a time, and the app of a Space gets the same.
+A real browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space`
+writes (started with nothing but the packages of its own list), the widget under Voila, and models for photos, one of
+them with hostile class names. Then an app gets 500 malformed uploads and other hostile requests, 4 at a time. A Space
+gets the same uploads, and those requests that ask for files and addresses.
 """
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-import argparse, importlib.metadata, io, json, os, random, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time, zipfile, zlib
+import argparse, importlib.metadata, io, json, os, random, re, shutil, signal, socket, struct, subprocess, sys
+import tempfile, threading, time, zipfile, zlib
 from browser import FLAGS, ROOT, TOO_WIDE, Report
 
 WIDTHS = ((1100, 'light'), (390, 'dark'))
@@ -19,6 +21,9 @@ def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
+
+
+def memory(p): return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000      # MB
 
 
 class Place:
@@ -101,7 +106,8 @@ print(json.dumps([(str(f), predictor.predict(f).label) for f in photos]))
 '''
 
 
-NAMES = ['<img src=x onerror="window.evil=1">', '</script><script>window.evil=1</script>', '![a](http://example.com/a.png)', '\ud800', 7, 2.5]
+NAMES = ['<img src=x onerror="window.evil=1">', '</script><script>window.evil=1</script>',
+         '![a](http://example.com/a.png)', '\ud800', 7, 2.5]
 SHOWN = [*NAMES[:3], r'\ud800', '7', '2.5']
 HOSTILE = f'''
 import sys
@@ -113,15 +119,21 @@ torch.manual_seed(42)
 net = nn.Sequential(nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(6))
 net(torch.zeros(1, 3, 40, 56))
 steps = [['longest', 60, 'bicubic'], ['resize', 40, 56, 'pad', 'reflection', 'lanczos']]
-export_onnx(sys.argv[1], net, Prepare('image', mode='RGB', size=(40, 56), read='photo', steps=steps), {ascii(NAMES)}, 'sigmoid')
+prepare = Prepare('image', mode='RGB', size=(40, 56), read='photo', steps=steps)
+export_onnx(sys.argv[1], net, prepare, {ascii(NAMES)}, 'sigmoid')
 '''
 
 # Runs a program with nothing but the packages in a folder, and those of Python itself.
-ALONE = 'import runpy, sys; sys.path.append(sys.argv[1]); sys.argv = sys.argv[2:]; runpy.run_path(sys.argv[0], run_name="__main__")'
+ALONE = '''
+import runpy, sys
+sys.path.append(sys.argv[1])
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+'''
 
 
 def borrow(requirements, folder):
-    "Fill a folder with links to what these packages have installed, and to nothing else; it stands for a new environment."
+    "Fill a folder with links to what these packages have installed, and nothing else: it stands for a new environment."
     folder.mkdir()
     names = [o.partition('==')[0] for o in requirements.read_text().splitlines() if o[:1] not in ('', '#')]
     for dist in map(importlib.metadata.distribution, names):
@@ -161,7 +173,8 @@ def opened(browser, url, width, scheme, allowed=()):
 
 class Tests:
     def __init__(self, place, browser, report, model, digits, shots):
-        self.place, self.browser, self.report, self.model, self.shots, self.out = place, browser, report, model, shots, place.folder/'the space'
+        self.place, self.browser, self.report, self.model, self.shots = place, browser, report, model, shots
+        self.out = place.folder/'the space'
         from PIL import Image
         self.good = sorted((digits/'valid'/'7').iterdir())[0]
         self.examples = digits/'valid'/'3'
@@ -196,7 +209,8 @@ class Tests:
                     self.shot(page, f'{name}-{width}-noise')
                     upload(self.text)
                     page.get_by_text('This file is no picture').wait_for()
-                    if below: page.wait_for_function("() => document.querySelector('.toast-body').getBoundingClientRect().top > innerHeight/2")
+                    top = "document.querySelector('.toast-body').getBoundingClientRect().top"
+                    if below: page.wait_for_function(f'() => {top} > innerHeight/2')
                     unlike.wait_for(state='hidden')
                     self.shot(page, f'{name}-{width}-text')
                     page.get_by_test_id('toast-close').first.click()
@@ -245,7 +259,8 @@ class Tests:
         packages = self.place.folder/f'packages of {out.name}'
         if not packages.exists(): borrow(out/'requirements.txt', packages)
         words = '-I', '-S', '-B', '-u', '-c', ALONE, packages, 'app.py'
-        with self.place.running(*words, cwd=out, env={'GRADIO_SERVER_PORT': str(free_port()), 'GRADIO_TEMP_DIR': str(self.place.tmp/'gradio')}) as p: yield p
+        env = {'GRADIO_SERVER_PORT': str(free_port()), 'GRADIO_TEMP_DIR': str(self.place.tmp/'gradio')}
+        with self.place.running(*words, cwd=out, env=env) as p: yield p
 
     def space(self, p, only=None):
         out, said = self.out, p.communicate()[1]
@@ -253,20 +268,23 @@ class Tests:
         if p.returncode or only=='attack': return
         before = self.place.files()
         with self.alone(out) as p:
-            rss = int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000 if Path('/proc').exists() else 0
             maps = Path(f'/proc/{p.pid}/maps')
             foreign = re.findall(r'\S*(?:/torch/|/fastai/|/matplotlib/)\S*', maps.read_text()) if maps.exists() else []
-            self.report(f'the Space runs with the packages of its list only ({rss:.0f} MB)', '; '.join(foreign[:2]))
+            self.report(f'the Space runs with only the packages of its list ({memory(p):.0f} MB)', '; '.join(foreign))
             self.gradio(p.url, 'the Space', WIDTHS[1:], below=False)
-        self.report('the Space ends with Ctrl-C, and leaves no upload', f'exit status {p.returncode}: {p.log.read_text()[-300:]}' if p.returncode else
-                    '; '.join(o for o in self.place.files() - before if not re.search(r'log-\d+$|packages of|^home/|/\d\d\.png$', o)))      # 01.png is an example
+        allowed = r'log-\d+$|packages of|^home/|/\d\d\.png$'           # 01.png is an example
+        left = [o for o in self.place.files() - before if not re.search(allowed, o)]
+        said = f'exit status {p.returncode}: {p.log.read_text()[-300:]}' if p.returncode else ''
+        self.report('the Space ends with Ctrl-C, and leaves no upload', said or '; '.join(left))
 
     def hostile(self):
         "A model for photos whose class names are code, numbers and half a character; several can be right."
         model, out = self.place.folder/'hostile.onnx', self.place.folder/'hostile space'
         env = {**self.place.env, 'PYTHONPATH': str(ROOT)}
-        for words in (('-c', HOSTILE, model), ('-c', CLI, 'space', model, out, '--title', '</title><script>window.evil=1</script> *a* @NAME@ "\'')):
-            made = subprocess.run([sys.executable, *map(str, words)], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        title = '</title><script>window.evil=1</script> *a* @NAME@ "\''
+        for words in (('-c', HOSTILE, model), ('-c', CLI, 'space', model, out, '--title', title)):
+            made = subprocess.run([sys.executable, *map(str, words)], env=env, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True)
             if made.returncode: return f'{words[2]}: {made.stderr[-300:]}'
         def look(url):
             with opened(self.browser, url, *WIDTHS[0]) as (page, log):
@@ -290,13 +308,15 @@ class Tests:
         out.mkdir()
         shutil.copyfile(self.model, out/'model.onnx')
         cell = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
-        cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(('from dl_course.app import upload_widget', "upload_widget('model.onnx')"))]
-        kernel = dict(display_name='Python 3', language='python', name='python3')
-        (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
+        lines = 'from dl_course.app import upload_widget', "upload_widget('model.onnx')"
+        cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(lines)]
+        meta = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
+        (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=meta, nbformat=4, nbformat_minor=5)))
         words = ('-m', 'voila', 'app.ipynb', f'--port={port}', '--no-browser', '--Voila.ip=127.0.0.1',
                  "--VoilaConfiguration.extension_denylist=['jupyterlab-jupytext']")       # which may be among the developer's tools, and is too new for Voila
         icons = 'https://cdn.jsdelivr.net/npm/@fortawesome/'      # Voila's own page asks for these icons, and does without them
-        with self.place.running(*words, cwd=out, env={'PYTHONPATH': str(ROOT)}, ready=r'(http://(?:localhost|127\.0\.0\.1):\d+)'):
+        env, ready = {'PYTHONPATH': str(ROOT)}, r'(http://(?:localhost|127\.0\.0\.1):\d+)'
+        with self.place.running(*words, cwd=out, env=env, ready=ready):
             for width, scheme in WIDTHS[1:]:
                 def use():
                     with opened(self.browser, f'http://127.0.0.1:{port}/', width, scheme) as (page, log):
@@ -445,10 +465,11 @@ def attack(place, report, model, digits, running, name, guarded=True, n=500):
             jobs += [('bad', lambda o=o: ask(*o)) for o in bad_files(good, rng)]
             jobs += [('name', lambda o=o: ask(o, rng.randbytes(100))) for o in names]
         uploads = len(jobs)
-        if not guarded: requests = requests[:16] + [lambda o=o: get(f'{api}/file={o}') for o in ('/etc/passwd', '/proc/self/environ', f'{inside}/a')]
+        if not guarded:
+            files = '/etc/passwd', '/proc/self/environ', f'{inside}/a'
+            requests = requests[:16] + [lambda o=o: get(f'{api}/file={o}') for o in files]
         jobs += 4*[('request', o) for o in requests] + 8*[('polyglot', lambda: ask('a.html', good + b'<script>alert(1)</script>'))]
         rng.shuffle(jobs)
-        def memory(): return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000
         first, _ = ask('good.png', good), ask('good.png', good)
         say('before the attack a digit is answered', '' if first[0]==200 and '"label": "7"' in first[1] else str(first))
         results, sizes = [], []
@@ -460,26 +481,31 @@ def attack(place, report, model, digits, running, name, guarded=True, n=500):
         with ThreadPoolExecutor(4) as pool:
             for i, res in enumerate(pool.map(run, jobs)):
                 results.append(res)
-                if i in (len(jobs)//3, len(jobs)-1): sizes.append(memory())
+                if i in (len(jobs)//3, len(jobs)-1): sizes.append(memory(p))
         took = time.time() - began
         fine = [r for r in results if r[0] in ('bad', 'name') and r[1]==200]
         sent = f'{uploads} malformed uploads and {len(jobs)-uploads} other hostile requests, 4 at a time ({took:.0f} s)'
         say(f'{sent}: none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
         leaks = [r for r in results if re.search(r'root:.*:0:0|Traceback|site-packages|File ".*line \d', r[2]) or str(ROOT) in r[2] or str(place.home) in r[2] or str(model) in r[2]]
-        say('no answer holds another file, a path of the machine or a stack of calls', '; '.join(str(r)[:200] for r in leaks[:3]))
+        say('no answer holds another file, a path of the machine or a stack of calls',
+            '; '.join(str(r)[:200] for r in leaks[:3]))
         dead = [r for r in results if r[1] in (502, 503)]
         say('none was turned away because the app was broken or busy', '; '.join(str(r)[:150] for r in dead[:3]))
         say('the app asks no address that a request names', f'{len(hits)} connections' if hits else '')
         again = ask('good.png', good)
-        say('a good picture is still answered, with the same numbers', '' if again[0]==200 and again[1]==first[1] else str(again)[:300])
-        say(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)', '' if sizes[1]<sizes[0]+150 else 'it grows')
+        say('a good picture is still answered, with the same numbers',
+            '' if again[0]==200 and again[1]==first[1] else str(again)[:300])
+        say(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)',
+            '' if sizes[1]<sizes[0]+150 else 'it grows')
         if not guarded: return secret.close()
         end = time.time() + 90
         while (left:=place.files() - start - {p.log.name}) and time.time()<end: time.sleep(.3)
         left |= {f for f, _ in evil(place) - outside}
-        say('no upload is left, and nothing was written where the names of the uploads lead', '; '.join(sorted(left)[:5]))
+        say('no upload is left, and nothing was written where the names of the uploads lead',
+            '; '.join(sorted(left)[:5]))
         said = p.log.read_text(errors='replace')
-        say('the app prints no stack of calls', ' | '.join(re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said))[:500] if 'Traceback' in said else '')
+        errors = re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said)
+        say('the app prints no stack of calls', ' | '.join(errors)[:500] if 'Traceback' in said else '')
     secret.close()
 
 
@@ -507,15 +533,18 @@ def main(args=None):
         if a.only in (None, 'serve'): report.run('dl_course serve, as a whole', tests.served)
         if a.only in (None, 'photo'): report.run('dl_course serve with a model for photos: stamps get the labels that its Predictor gives, 390 px', tests.photo)
         if a.only in (None, 'hostile'):
-            report.run('serve and Space with class names that are code, numbers and half a character: all are text, nothing runs', tests.hostile)
+            report.run('serve and Space show class names that are code, numbers and half a character', tests.hostile)
         if making: report.run('dl_course space, as a whole', lambda: tests.space(making, a.only))
         if a.only in (None, 'voila'): report.run('the widget under Voila, as a whole', tests.voila)
         browser.close()
         if a.only in (None, 'attack'):
             served = place.running('-c', SERVE, model, free_port(), digits/'valid'/'3', env={'PYTHONPATH': str(ROOT)})
-            report.run('the attack on serve, as a whole', lambda: attack(place, report, model, digits, served, 'serve'))
+            report.run('the attack on serve, as a whole',
+                       lambda: attack(place, report, model, digits, served, 'serve'))
         if a.only in (None, 'attack', 'space') and (tests.out/'app.py').exists():
-            report.run('the attack on a Space, as a whole', lambda: attack(place, report, model, digits, tests.alone(tests.out), 'the Space', False))
+            alone = tests.alone(tests.out)
+            report.run('the attack on a Space, as a whole',
+                       lambda: attack(place, report, model, digits, alone, 'the Space', guarded=False))
     if a.json: Path(a.json).write_text(json.dumps(dict(passed=report.passed, failed=report.failed, seconds=round(time.time()-start, 1), tests=report.lines), indent=1))
     print(f'{report.passed} passed, {report.failed} failed in {time.time()-start:.0f} s')
     return 1 if report.failed else 0

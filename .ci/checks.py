@@ -118,10 +118,10 @@ def readme(p, r):
         except Fail as e: r.bad(f'README.md has one command for the {what}', e)
     rc, out = 1, ''
     one = {'OMP_NUM_THREADS': '1'}       # several notebooks run at once, and each would take all cores
-    if (p.clone/'.venv').exists(): rc, out = p.run('nbdev_test', env=one, limit=1500)
+    if (p.clone/'.venv').exists(): rc, out = p.run('nbdev_test', env=one, limit=2400)
     else:
         start = time.time()
-        rc, out = p.run('bash', '-e', '-c', readme_command(text, 'nbdev_test'), env=one, limit=1500, venv=False)
+        rc, out = p.run('bash', '-e', '-c', readme_command(text, 'nbdev_test'), env=one, limit=2400, venv=False)
         print(f'     ({time.time()-start:.0f} s)')
     name = "the README's test command"
     r.check(name, rc == 0, f'exit status {rc}', out)

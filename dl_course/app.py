@@ -30,8 +30,8 @@ def _most(max_pixels):
 
 def read_picture(data:bytes, # the content of a file
                  max_bytes:int=MAX_BYTES, # a larger file is refused
-                 max_pixels:int=MAX_PIXELS, # a picture with more pixels is refused before they are decoded; Pillow's own limit holds, too
-                 size:tuple=None, # height and width that the picture is needed in; a larger JPEG may then be decoded smaller
+                 max_pixels:int=MAX_PIXELS, # a picture with more isn't decoded; Pillow's own limit holds, too
+                 size:tuple=None, # height and width that are needed; a larger JPEG may then be decoded smaller
                 )->Image.Image: # the picture, decoded
     "The picture in the bytes of a file that may be anything; raises `ValueError` with a sentence for whoever sent it."
     if not data: raise ValueError('This file is empty.')
@@ -40,11 +40,13 @@ def read_picture(data:bytes, # the content of a file
     large = f'This picture has more than {max_pixels/1e6:g} million pixels; make it smaller.'
     try: im = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)         # reads the header, decodes nothing
     except (Image.DecompressionBombError, Image.DecompressionBombWarning): raise ValueError(large) from None
-    except Exception: raise ValueError('This file is no picture that can be read here; choose a PNG, JPEG, GIF, BMP, WebP or TIFF file.') from None
+    except Exception:
+        raise ValueError('This file is no picture that can be read here; '
+                         'choose a PNG, JPEG, GIF, BMP, WebP or TIFF file.') from None
     if im.width*im.height>max_pixels: raise ValueError(large)
     if im.mode[0] in 'IF': raise ValueError('This picture has more than 8 bits for each colour; save it with 8 bits.')
     damaged = 'This picture is damaged or cut off.'
-    if im.format in ('JPEG','MPO') and data.count(b'\xff\xda')>64: raise ValueError(damaged)     # passes over the picture
+    if im.format in ('JPEG','MPO') and data.count(b'\xff\xda')>64: raise ValueError(damaged)     # passes
     try:
         if size: im.draft(None, (2*max(size),)*2)
         im.load()
@@ -75,23 +77,28 @@ def answer(predictor:Predictor, # an image classifier
 def _classifier(model):
     "A Predictor for images with classes, from a file or as it is; raises `ValueError` for any other."
     if not isinstance(model, Predictor): model = load_predictor(model)
-    if model.prepare.kind!='image': raise ValueError(f'an app needs a model for pictures, and this one takes {model.expects}')
+    if model.prepare.kind!='image':
+        raise ValueError(f'an app needs a model for pictures, and this one takes {model.expects}')
     if not model.vocab: raise ValueError('an app needs a model with classes, and this one gives numbers')
-    if len(set(map(_name, model.vocab)))<len(model.vocab): raise ValueError('two classes of this model look the same when they are written')
+    if len(set(map(_name, model.vocab)))<len(model.vocab):
+        raise ValueError('two classes of this model look the same when they are written')
     return model
 
 # %% ../nbs/applications/05_app.ipynb #1a908864
 def _gradio():
     "Gradio, imported when it is needed; raises `ValueError` when it is missing or too old."
     try: import gradio
-    except ImportError: raise ValueError('the app needs Gradio; install it with: pip install "dl_course[app]"') from None
+    except ImportError:
+        raise ValueError('the app needs Gradio; install it with: pip install "dl_course[app]"') from None
     if tuple(map(int, re.findall(r'\d+', gradio.__version__)[:2]))<(6,31):
-        raise ValueError(f'the app needs Gradio 6.31 or newer, not {gradio.__version__}; install it with: pip install -U gradio')
+        raise ValueError(f'the app needs Gradio 6.31 or newer, not {gradio.__version__}; '
+                         'install it with: pip install -U gradio')
     return gradio
 
 def _span(seconds):
     "A time in words, such as 5 minutes."
-    n,unit = next(((seconds/k, unit) for k,unit in ((86400,'day'),(3600,'hour'),(60,'minute')) if seconds>=k), (seconds,'second'))
+    units = (86400,'day'),(3600,'hour'),(60,'minute')
+    n,unit = next(((seconds/k, unit) for k,unit in units if seconds>=k), (seconds,'second'))
     n = f'{n:.1f}'.removesuffix('.0')
     return f'{n} {unit}' + ('s' if n!='1' else '')
 
@@ -101,35 +108,40 @@ def _heading(info):
 
 def _page(gr, predictor, title, examples, limits, keep):
     "The page as Gradio describes it: a picture, the probabilities, a note."
+    def refused(why): return gr.Error(why, title='No answer', duration=None, print_exception=False)
     def predict(picture):
         if picture is None: return None,''
         try: res = answer(predictor, Path(picture).read_bytes(), **limits)
-        except OSError: raise gr.Error('This picture is gone; choose it again.', title='No answer', duration=None, print_exception=False)
-        except ValueError as e: raise gr.Error(str(e), title='No answer', duration=None, print_exception=False)
+        except OSError: raise refused('This picture is gone; choose it again.')
+        except ValueError as e: raise refused(str(e))
         return res.probabilities, f'⚠️ {res.note}' if res.note else ''
     with gr.Blocks(title=title, analytics_enabled=False) as page:
         gr.Markdown(f'# {escape(title)}')
         with gr.Row():
-            picture = gr.Image(label='Picture', type='filepath', image_mode=None, sources=['upload','clipboard'], buttons=[], height=320)
+            picture = gr.Image(label='Picture', type='filepath', image_mode=None, sources=['upload','clipboard'],
+                               buttons=[], height=320)
             with gr.Column():
                 label = gr.Label(label=_heading(predictor.info), num_top_classes=min(len(predictor.vocab), 5))
                 note = gr.Markdown(elem_classes='note')
-        picture.preprocess = lambda file: file and file.path      # Gradio would open the file itself, with its own messages
-        picture.change(predict, picture, [label, note], api_name='predict', concurrency_limit=2, show_progress='minimal')
+        picture.preprocess = lambda file: file and file.path      # Gradio would open it itself, with its own messages
+        picture.change(predict, picture, [label, note], api_name='predict', concurrency_limit=2,
+                       show_progress='minimal')
         if examples: gr.Examples([str(o) for o in examples], picture, cache_examples=False, label='Examples')
         mb,mp = limits['max_bytes']/1e6,_most(limits['max_pixels'])/1e6
-        gr.Markdown(f'PNG, JPEG, GIF, BMP, WebP or TIFF, up to {mb:g} MB and {mp:g} million pixels. Pictures are deleted within about {_span(keep)}.')
+        gr.Markdown(f'PNG, JPEG, GIF, BMP, WebP or TIFF, up to {mb:g} MB and {mp:g} million pixels. '
+                    f'Pictures are deleted within about {_span(keep)}.')
     return page.queue(max_size=40, api_open=False)
 
 # %% ../nbs/applications/05_app.ipynb #d852bbc3
 _routes = re.compile(r'/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?|/(static|assets|svelte)/.+|'
-                     r'/gradio_api/(info|openapi\.json|startup-events|upload|upload_progress|queue/(join|data|status)|call/predict(/\w+)?|'
-                     r'run/predict|cancel|reset|login_check|theme\.css|heartbeat/\w+)/?')
+                     r'/gradio_api/(info|openapi\.json|startup-events|upload|upload_progress|queue/(join|data|status)|'
+                     r'call/predict(/\w+)?|run/predict|cancel|reset|login_check|theme\.css|heartbeat/\w+)/?')
 _headers = {b'x-content-type-options': b'nosniff', b'referrer-policy': b'no-referrer',
             b'content-security-policy': b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-                                        b"style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-                                        b"connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'"}
-_JSON_MAX,_PARTS,_AT_ONCE,_SECONDS = 100_000,20,50,60      # bytes of JSON, parts of an upload, uploads at once, seconds for one request
+                                        b"style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+                                        b"font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+                                        b"object-src 'none'; base-uri 'self'; form-action 'self'"}
+_JSON_MAX,_PARTS,_AT_ONCE,_SECONDS = 100_000,20,50,60      # bytes of JSON, parts of an upload, uploads at once, seconds
 
 class _Refused(Exception):
     "A request that is not passed on: a status of HTTP, and a sentence."
@@ -145,8 +157,8 @@ _fields = dict(path=str, url=_text, size=(int, type(None)), orig_name=_text, mim
 class _Guard:
     "Stands before Gradio: passes on only requests that the app needs, and of each no more than is allowed."
     def __init__(self, app, folder, max_bytes, hosts=None, n_examples=0, seconds=_SECONDS):
-        self.app,self.folder,self.max_bytes,self.hosts,self.n_examples,self.seconds = app,folder,max_bytes,hosts,n_examples,seconds
-        self.at_once = 0
+        self.app,self.folder,self.max_bytes,self.hosts = app,folder,max_bytes,hosts
+        self.n_examples,self.seconds,self.at_once = n_examples,seconds,0
 
     async def __call__(self, scope, receive, send):
         if scope['type']=='lifespan': return await self.app(scope, receive, send)
@@ -157,7 +169,8 @@ class _Guard:
             if message['type']=='http.response.start':
                 begun,extra = True,dict(_headers)
                 if '/file=' in scope['path']: extra[b'content-security-policy'] = b"sandbox; default-src 'none'"
-                message = {**message, 'headers': [h for h in message.get('headers', ()) if h[0].lower() not in extra] + list(extra.items())}
+                others = [h for h in message.get('headers', ()) if h[0].lower() not in extra]
+                message = {**message, 'headers': others + list(extra.items())}
             await send(message)
         try:
             self.check(scope)
@@ -179,17 +192,21 @@ class _Guard:
     def check(self, scope):
         "Raise `_Refused` unless address, host and declared length are fine."
         path,head = scope['path'],dict(scope['headers'])
-        host,origin = (re.sub(r'^\w+://|:\d+$', '', head.get(o, b'').decode('latin1')).strip('[]') for o in (b'host', b'origin'))
+        def name(o): return re.sub(r'^\w+://|:\d+$', '', head.get(o, b'').decode('latin1')).strip('[]')
+        host,origin = name(b'host'),name(b'origin')
         if self.hosts and host not in self.hosts: raise _Refused(403, 'This app is not known by that name.')
-        if self.hosts and scope['method']=='POST' and origin and origin not in self.hosts and head.get(b'sec-fetch-site')!=b'same-origin':
+        foreign = origin and self.hosts and origin not in self.hosts and head.get(b'sec-fetch-site')!=b'same-origin'
+        if foreign and scope['method']=='POST':
             raise _Refused(403, 'This app takes nothing from pages of other machines.')
         _,is_file,file = path.partition('/gradio_api/file=')
         if is_file and path.startswith('/gradio_api/file=') and scope['method'] in ('GET','HEAD'):
             if not self.folder.has(file): raise _Refused(404, 'There is no such file.')
         elif not _routes.fullmatch(path): raise _Refused(404, 'There is no such address.')
         if self.is_upload(scope):
-            if int(head.get(b'content-length', b'0') or 0)>self.max_bytes + _JSON_MAX: raise _Refused(413, self.too_large())
-            if self.folder.full(): raise _Refused(503, 'Too many pictures are waiting here; try again in a few minutes.')
+            declared = int(head.get(b'content-length', b'0') or 0)
+            if declared>self.max_bytes + _JSON_MAX: raise _Refused(413, self.too_large())
+            if self.folder.full():
+                raise _Refused(503, 'Too many pictures are waiting here; try again in a few minutes.')
 
     def too_large(self): return f'This file has more than {self.max_bytes/1e6:g} MB; choose a smaller one.'
 
@@ -217,7 +234,7 @@ class _Guard:
         "`receive`, until more was sent than is allowed."
         n,parts,rest,more = 0,0,b'',True
         kind = dict(scope['headers']).get(b'content-type', b'')
-        mark = b'--' + (re.findall(rb'boundary="?([^";,\s]+)', kind) or [b'no boundary'])[0]      # stands before each part
+        mark = b'--' + (re.findall(rb'boundary="?([^";,\s]+)', kind) or [b'no boundary'])[0]      # before each part
         async def _receive():
             nonlocal n,parts,rest,more
             message = await receive()
@@ -237,7 +254,8 @@ class _Guard:
             message = await receive()
             if message['type']=='http.disconnect': raise _Refused(400, 'The request ended too early.')
             body,more = body + message.get('body', b''),message.get('more_body', False)
-            if len(body)>_JSON_MAX: raise _Refused(413, 'The request is too large; upload the picture first, and send its path.')
+            if len(body)>_JSON_MAX:
+                raise _Refused(413, 'The request is too large; upload the picture first, and send its path.')
         try: self.check_json(json.loads(body), '/call/' in scope['path'])
         except (ValueError, RecursionError): raise _Refused(400, 'The request is no JSON.') from None
         sent = False
@@ -253,10 +271,12 @@ class _Guard:
         o = o if isinstance(o, dict) else dict(data=None)
         data,call = o.get('data', []),o.get('fn_index')
         known = call is None or type(call) is int and 0<=call<=(self.n_examples>0)
-        fine = _is_file if strict or not call else lambda i: type(i) is int and 0<=i<self.n_examples       # a number stands for an example
-        if not isinstance(data, list) or len(data)>10 or strict and len(data)!=1 or not known or not all(map(fine, data)) or o.get('batched'):
-            raise _Refused(400, 'The request is no call of this app; '
-                                'send {"data": [{"path": the path of an upload, "meta": {"_type": "gradio.FileData"}}]}.')
+        def is_example(i): return type(i) is int and 0<=i<self.n_examples
+        fine = _is_file if strict or not call else is_example
+        a_list = isinstance(data, list) and len(data)<=10 and (len(data)==1 or not strict)
+        if not a_list or not known or not all(map(fine, data)) or o.get('batched'):
+            raise _Refused(400, 'The request is no call of this app; send '
+                                '{"data": [{"path": the path of an upload, "meta": {"_type": "gradio.FileData"}}]}.')
         self.check_files(o)
 
     def check_files(self, o):
@@ -274,7 +294,8 @@ _LEAST = 2**18          # bytes that a file counts for at least, so that there a
 class _Folder:
     "A temporary folder for uploads, whose files are deleted after `keep` seconds, and with the folder at the end."
     def __init__(self, keep, max_total):
-        self.keep,self.max_total,self.fixed,self.sets = keep,max_total,[],[]         # of each app: files that stay, and Gradio's sets of files
+        self.keep,self.max_total = keep,max_total
+        self.fixed,self.sets = [],[]                # of each app: files that stay, and Gradio's sets of files
         self.temp = tempfile.TemporaryDirectory(prefix='dl_course-app-', ignore_cleanup_errors=True)
         self.path = Path(self.temp.name).resolve()
         self.done = threading.Event()
@@ -325,8 +346,10 @@ _lock,_shared = threading.RLock(),{}
 
 def _settings(folder):
     "Gradio's settings that are made in the environment: where its files go, and that it calls nobody."
-    local = ','.join(filter(None, (os.environ.get('NO_PROXY') or os.environ.get('no_proxy'), '127.0.0.1,localhost,::1,::')))
-    return dict(GRADIO_SERVER_NAME='127.0.0.1', GRADIO_TEMP_DIR=str(folder), GRADIO_EXAMPLES_CACHE=str(folder/'examples'), GRADIO_ANALYTICS_ENABLED='False', GRADIO_ALLOWED_PATHS='',
+    local = '127.0.0.1,localhost,::1,::'
+    if old:=os.environ.get('NO_PROXY') or os.environ.get('no_proxy'): local = f'{old},{local}'
+    return dict(GRADIO_SERVER_NAME='127.0.0.1', GRADIO_TEMP_DIR=str(folder),
+                GRADIO_EXAMPLES_CACHE=str(folder/'examples'), GRADIO_ANALYTICS_ENABLED='False', GRADIO_ALLOWED_PATHS='',
                 GRADIO_RESET_EXAMPLES_CACHE='False', HF_HUB_DISABLE_TELEMETRY='1', NO_PROXY=local, no_proxy=local)
 
 def _port_free(host, port):
@@ -350,7 +373,8 @@ def _choose_port(host, port):
     for p in [port] if port else range(7860, 7960):
         if _port_free(host, p): return p
     if port: raise _taken(host, port)
-    raise OSError(f'{host} gives no port to listen on; use 127.0.0.1 for this machine only, or 0.0.0.0 for all that can reach it')
+    raise OSError(f'{host} gives no port to listen on; use 127.0.0.1 for this machine only, '
+                  'or 0.0.0.0 for all that can reach it')
 
 _local = ('127.0.0.1', 'localhost', '::1')
 
@@ -434,7 +458,7 @@ class Server:
 # %% ../nbs/applications/05_app.ipynb #37ffb92c
 def serve(model, # a model file, or a Predictor, for pictures and with classes
           port:int=None, # where to listen; by default the first free port from 7860
-          host:str='127.0.0.1', # who can reach it, by default this machine only; 0.0.0.0 for all that can reach this machine
+          host:str='127.0.0.1', # who can reach it, by default this machine only; 0.0.0.0 for all that can reach it
           examples=None, # a folder of example pictures
           title:str=None, # above the page, by default the name of the file
           max_bytes:int=MAX_BYTES, # larger files are refused
@@ -457,24 +481,27 @@ def serve(model, # a model file, or a Predictor, for pictures and with classes
     try:
         gr = _gradio()
         from starlette.middleware import Middleware
-        with _short_headers():                               # one app after the other, since Gradio has one place where it builds pages
+        with _short_headers():                # one app after the other: Gradio has one place for building pages
             if not port: free = _choose_port(host, None)
             if pictures: own = Path(tempfile.mkdtemp(prefix='examples-', dir=folder.path))
             shown = [shutil.copyfile(f, own/f'example-{i}{f.suffix.lower()}') for i,f in enumerate(pictures)]
             fixed.update(shown)
             page = _page(gr, predictor, title, shown, limits, folder.keep)
-            for block in page.blocks.values(): fixed.update(Path(o).resolve() for o in getattr(block, 'keep_in_cache', ()))
+            for block in page.blocks.values():
+                fixed.update(Path(o).resolve() for o in getattr(block, 'keep_in_cache', ()))
             folder.sets += page.temp_file_sets
-            guard = Middleware(_Guard, folder=folder, max_bytes=max_bytes, hosts=_local if name in _local else None, n_examples=len(shown))
-            page.launch(server_name=f'[{name}]' if ':' in name else name, server_port=free, share=False, inline=False, inbrowser=False, quiet=True,
-                        prevent_thread_lock=True, show_error=False, max_file_size=max_bytes, app_kwargs=dict(middleware=[guard]),
-                        footer_links=['api'], run_history=False, enable_monitoring=False, pwa=False, mcp_server=False, ssr_mode=False,
+            guard = Middleware(_Guard, folder=folder, max_bytes=max_bytes, hosts=_local if name in _local else None,
+                               n_examples=len(shown))
+            page.launch(server_name=f'[{name}]' if ':' in name else name, server_port=free, share=False, inline=False,
+                        inbrowser=False, quiet=True, prevent_thread_lock=True, show_error=False,
+                        max_file_size=max_bytes, app_kwargs=dict(middleware=[guard]), footer_links=['api'],
+                        run_history=False, enable_monitoring=False, pwa=False, mcp_server=False, ssr_mode=False,
                         state_session_capacity=500, theme=_theme(gr), css=_css)
     except BaseException as e:
         try:
             if page is not None: page.close(verbose=False)
         finally: leave()
-        if isinstance(e, OSError) and not _port_free(host, free): raise _taken(host, free, port) from None       # since it was chosen
+        if isinstance(e, OSError) and not _port_free(host, free): raise _taken(host, free, port) from None
         raise
     return Server(page, _url(host, free), leave)
 
@@ -489,26 +516,30 @@ _css = '''.gradio-container { max-width: 1000px !important; margin: auto; overfl
 
 @contextmanager
 def _short_headers():
-    "Have uvicorn read requests with h11, which limits their headers, even where httptools is installed, which does not."
+    "Have uvicorn read requests with h11, which limits their headers, even where there is httptools, which does not."
     from uvicorn.config import HTTP_PROTOCOLS as known
     with _lock:
         old,known['auto'] = known['auto'],known['h11']
         try: yield
         finally: known['auto'] = old
 
-def _theme(gr): return gr.themes.Default(font=['system-ui','sans-serif'], font_mono=['ui-monospace','monospace'])     # nothing from elsewhere
+def _theme(gr):
+    "A look that loads no fonts from elsewhere."
+    return gr.themes.Default(font=['system-ui','sans-serif'], font_mono=['ui-monospace','monospace'])
 
 # %% ../nbs/applications/05_app.ipynb #4b065269
 def upload_widget(model, # a model file, or a Predictor, for pictures and with classes
                   max_bytes:int=MAX_BYTES, # larger files are refused
                   max_pixels:int=MAX_PIXELS, # larger pictures are refused
                  ): # an ipywidgets box to choose a picture, see it and read the answer
-    "The app as a widget, for notebooks and for Voila; raises `ValueError` when the model is none for pictures or ipywidgets is missing."
+    "The app as a widget, for notebooks and Voila; raises `ValueError` without ipywidgets or a model for pictures."
     try: import ipywidgets as W
-    except ImportError: raise ValueError('the widget needs ipywidgets; install it with: pip install ipywidgets') from None
+    except ImportError:
+        raise ValueError('the widget needs ipywidgets; install it with: pip install ipywidgets') from None
     predictor = _classifier(model)
     narrow = W.Layout(width='auto', max_width='100%', align_self='flex-start')
-    choose,shown,said = W.FileUpload(accept='image/*', multiple=False, description='Choose a picture', layout=narrow),W.VBox(),W.HTML()
+    choose = W.FileUpload(accept='image/*', multiple=False, description='Choose a picture', layout=narrow)
+    shown,said = W.VBox(),W.HTML()
     def look(change):
         if not change['new']: return
         shown.children = ()
@@ -534,7 +565,8 @@ def _thumbnail(data, max_pixels, side=320):
 def _answer_html(res):
     "An answer as a small table."
     rows = sorted(res.probabilities.items(), key=lambda o: -o[1])[:5]
-    rows = ''.join(f'<tr><td>{escape(k)}</td><td><meter value="{p:.4f}"></meter></td><td>{p:.1%}</td></tr>' for k,p in rows)
+    rows = ''.join(f'<tr><td>{escape(k)}</td><td><meter value="{p:.4f}"></meter></td><td>{p:.1%}</td></tr>'
+                   for k,p in rows)
     note = f'<p role="alert">⚠️ <b>{escape(res.note)}</b></p>' if res.note else ''
     return f'<table><thead><tr><th>Class</th><th></th><th>Probability</th></tr></thead>{rows}</table>{note}'
 
@@ -568,7 +600,8 @@ def _prepare_code(p):
         line,more = _step_code(*o)
         lines,needs = lines + [_own_name(line)],needs + more
     if p.steps is None and p.size: lines.append(_fit_code[p.fit].format(tuple(p.size[::-1])))
-    lines.append({'L': 'return np.asarray(im)[...,None]', None: 'return np.atleast_3d(im)'}.get(p.mode, 'return np.asarray(im)'))
+    channels = {'L': 'np.asarray(im)[...,None]', None: 'np.atleast_3d(im)'}
+    lines.append('return ' + channels.get(p.mode, 'np.asarray(im)'))
     return lines,[_own_name(inspect.getsource(o)) for o in dict.fromkeys(needs)]
 
 # %% ../nbs/applications/05_app.ipynb #92b6e689
@@ -583,8 +616,9 @@ def _trial_pictures():
         exif[0x112] = turn
         im.save(f, name.rpartition('.')[2], exif=exif, **kwargs)
         res[name] = f.getvalue()
-    for o in (('odd.png', 61, 37, 'RGB'), ('wide.png', 400, 9, 'RGB'), ('clear.png', 120, 90, 'RGBA'), ('grey.png', 45, 80, 'L'),
-              ('clear.webp', 50, 60, 'RGBA'), ('large.jpeg', 1600, 1100, 'RGB'), ('turned.jpeg', 200, 120, 'RGB', 6)): keep(*o)
+    for o in (('odd.png', 61, 37, 'RGB'), ('wide.png', 400, 9, 'RGB'), ('clear.png', 120, 90, 'RGBA'),
+              ('grey.png', 45, 80, 'L'), ('clear.webp', 50, 60, 'RGBA'), ('large.jpeg', 1600, 1100, 'RGB'),
+              ('turned.jpeg', 200, 120, 'RGB', 6)): keep(*o)
     keep('palette.png', 70, 40, 'RGB', transparency=3)
     return res
 
@@ -608,10 +642,11 @@ def _pin(names):
         if version and not new: continue
         seen[key(name)] = dist.version.partition('+')[0],set(extras) | known
         for r in map(Requirement, dist.requires or ()):
-            if not r.marker or any(r.marker.evaluate({'extra': e}) for e in ('', *extras)): todo.append((r.name, tuple(r.extras)))
+            if not r.marker or any(r.marker.evaluate({'extra': e}) for e in ('', *extras)):
+                todo.append((r.name, tuple(r.extras)))
     first = sorted(key(o) for o in names)
-    line = lambda o: f'{o}=={seen[o][0]}' if o in seen else o
-    return '\n'.join([*map(line, first), '# what these need in turn', *map(line, sorted(set(seen) - set(first)))]) + '\n'
+    def line(o): return (f'{o}=={seen[o][0]}' if o in seen else o) + '\n'
+    return ''.join([*map(line, first), '# what these need in turn\n', *map(line, sorted(set(seen) - set(first)))])
 
 # %% ../nbs/applications/05_app.ipynb #e5bf08e4
 _ask_app = '''
@@ -634,7 +669,8 @@ def _try_out(folder, predictor):
     with tempfile.TemporaryDirectory(prefix='dl_course-trial-') as tmp:
         for name,data in pictures.items(): (Path(tmp)/name).write_bytes(data)
         p = subprocess.run([sys.executable, '-B', '-c', _ask_app, *(str(Path(tmp)/o) for o in pictures)], cwd=folder,
-                           env=os.environ | {'PYTHONIOENCODING': 'utf-8'}, stdin=subprocess.DEVNULL, capture_output=True, encoding='utf-8')
+                           env=os.environ | {'PYTHONIOENCODING': 'utf-8'}, stdin=subprocess.DEVNULL,
+                           capture_output=True, encoding='utf-8')
     if p.returncode: raise ValueError(f'the app would not start: {(p.stderr.strip() or "no message").splitlines()[-1]}')
     for (name,data),got in zip(pictures.items(), json.loads(p.stdout.splitlines()[-1])):
         wanted = _said_by(predictor, data)
@@ -659,7 +695,7 @@ def space(model, # a model file for pictures and with classes
           title:str=None, # of the app, by default the name of the model file
           examples=None, # a folder of example pictures; some are copied
          )->Path: # out
-    "Write a folder with an app that starts as it is, here or on Hugging Face Spaces; raises `FileExistsError` when `out` is there."
+    "Write a folder with an app that starts as it is, here or on Spaces; raises `FileExistsError` when `out` is there."
     model,out = Path(model).expanduser(),Path(out).expanduser()
     gr,predictor = _gradio(),_classifier(model)
     title = _line(title or model.stem)
@@ -673,8 +709,8 @@ def space(model, # a model file for pictures and with classes
             shutil.copyfile(f, folder/'examples'/f'{i:02}{f.suffix.lower()}')
         put('app.py', _app_code(predictor, title))
         classes = ', '.join(map(_inert, predictor.vocab[:20])) + (', ...' if len(predictor.vocab)>20 else '')
-        python,quoted = '.'.join(map(str, sys.version_info[:2])),json.dumps(title, ensure_ascii=False)
-        put('README.md', _fill('card.md', title=quoted, name=_inert(title), classes=classes, gradio=gr.__version__, python=python))
+        put('README.md', _fill('card.md', title=json.dumps(title, ensure_ascii=False), name=_inert(title),
+                               classes=classes, gradio=gr.__version__, python='.'.join(map(str, sys.version_info[:2]))))
         put('requirements.txt', _pin(['gradio','numpy','onnxruntime','pillow']))
         put('.gitattributes', '*.onnx filter=lfs diff=lfs merge=lfs -text\n')
         _try_out(folder, predictor)
@@ -686,8 +722,8 @@ def _app_code(predictor, title):
     lines,needs = _prepare_code(p)
     side = 2*max(p.size or (0,))
     draft = f'        im.draft(None, ({side}, {side}))        # a large JPEG is decoded smaller, which is quicker\n'
-    return _fill('app.txt', title=repr(title), helpers=''.join(f'{o}\n' for o in needs), draft=draft if p.read=='fast' and p.size else '',
-                 steps=''.join(f'    {o}\n' for o in lines))
+    return _fill('app.txt', title=repr(title), helpers=''.join(f'{o}\n' for o in needs),
+                 draft=draft if p.read=='fast' and p.size else '', steps=''.join(f'    {o}\n' for o in lines))
 
 def _line(text): return ''.join(o for o in ' '.join(str(text).split()) if o.isprintable())
 def _inert(text): return re.sub(r'([\\`*_<>\[\]#|])', r'\\\1', _line(text)[:100])       # as plain text in Markdown

@@ -290,7 +290,7 @@ def _predict_pairs(train, valid, quick=False):
         ask = [sys.executable, '-c', cli, 'predict', str(model), str(folder/'photo.png')]
         yield 'dl_course --help', 'import torch', .15, lambda: run(sys.executable, '-c', cli, '--help'), lambda: run(*torch_alone)
         yield 'dl_course predict, cold', 'import torch', .35, lambda: run(*ask), lambda: run(*torch_alone)
-        yield 'dl_course predict, peak memory', 'import torch', .3, ask, torch_alone, _peak
+        if os.name=='posix': yield 'dl_course predict, peak memory', 'import torch', .3, ask, torch_alone, _peak
         def by_torch(x):
             with torch.inference_mode(): return net(prepare.batch(torch.from_numpy(x).permute(0,3,1,2))).softmax(1).numpy()
         for n in (1,8):

@@ -533,19 +533,19 @@ def _in_browser(p, r, script, name, limit):
 @step
 def browser(p, r):
     "The site in a real browser."
-    _in_browser(p, r, 'browser.py', 'browser', 300)
+    _in_browser(p, r, 'browser.py', 'browser', 600)
 
 
 @step
 def app(p, r):
     "The web app in a real browser, and under malformed requests."
-    _in_browser(p, r, 'app_browser.py', 'app', 600)
+    _in_browser(p, r, 'app_browser.py', 'app', 900)
 
 
 @step
 def page(p, r):
     "The page that runs a model in the visitor's browser."
-    _in_browser(p, r, 'page_browser.py', 'page', 600)
+    _in_browser(p, r, 'page_browser.py', 'page', 900)
 
 
 @step

@@ -533,7 +533,7 @@ def _in_browser(p, r, script, name, limit):
 @step
 def browser(p, r):
     "The site in a real browser."
-    _in_browser(p, r, 'browser.py', 'browser', 600)
+    _in_browser(p, r, 'browser.py', 'browser', 900)
 
 
 @step

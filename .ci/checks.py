@@ -458,7 +458,7 @@ def _bare(r, go, py, away, p):
     rc, out = go(*words, py, '-c', 'from importlib.util import find_spec; from pathlib import Path; '
                  'print(find_spec("gradio"), Path("/usr/share/tuxpaint/stamps").exists())')
     if not r.check('what lessons can do without is hidden', rc == 0 and out.split() == ['None', 'False'], out): return
-    rc, out = go(*words, py, p.clone/'.ci'/'run_notebooks.py', lessons, limit=900)
+    rc, out = go(*words, py, p.clone/'.ci'/'run_notebooks.py', lessons, limit=1500)
     for line in re.findall(r'^(?:ok|FAIL) .*$', out, re.M): print(f'     {line}')
     r.check('the lessons run without optional data, weights and packages', rc == 0 and p.tracked('nbs/lessons/*.ipynb'), f'exit status {rc}', out)
     for said in re.split(r'^ok ', out, flags=re.M)[1:]:
@@ -491,7 +491,7 @@ def _start(r, go, py, cmd, away, p):
     have = {f.name for f in (away/'course').rglob('*.ipynb')} if (away/'course').exists() else set()
     want = {Path(t).name for t in p.tracked('nbs/foundations/*.ipynb', 'nbs/lessons/*.ipynb', 'nbs/applications/*.ipynb')}
     r.check('dl_course start', rc == 0 and want and want <= have, f'exit status {rc}; lacks {sorted(want - have)}', out)
-    rc, out = go(py, p.clone/'.ci'/'run_notebooks.py', away/'course'/'clean', limit=1200)
+    rc, out = go(py, p.clone/'.ci'/'run_notebooks.py', away/'course'/'clean', limit=2400)
     for line in re.findall(r'^(?:ok|FAIL) .*$', out, re.M): print(f'     {line}')
     r.check('the clean notebooks run from start to end', rc == 0, f'exit status {rc}', out)
     took = [int(s) for s in re.findall(r'^ok +0[12]_(?:image_classifier|production)\.ipynb \((\d+) s\)', out, re.M)]

@@ -14,7 +14,7 @@ from browser import FLAGS, ROOT, TOO_WIDE, Report
 
 WIDTHS = ((1100, 'light'), (390, 'dark'))
 UNLIKE = 'This is unlike what the model knows'
-CLI = 'import sys; from dl_course.cli import main; sys.exit(main(sys.argv[1:]))'
+CLI = 'import sys; from dl_course.tools.cli import main; sys.exit(main(sys.argv[1:]))'
 
 
 def free_port():
@@ -88,7 +88,7 @@ from fastai.vision.all import ImageDataLoaders, Resize
 from dl_course.datasets import URLs, get_image_files, untar_data
 from dl_course.learner import set_seed
 from dl_course.predictor import load_predictor
-from dl_course.vision import export, has_weights, vision_learner
+from dl_course.vision.learner import export, has_weights, vision_learner
 torch.set_num_threads(1)
 try: stamps = untar_data(URLs.STAMPS)
 except Exception as e: sys.exit('the Tux Paint stamps are missing: ' + ' '.join(str(e).split()))
@@ -308,7 +308,7 @@ class Tests:
         out.mkdir()
         shutil.copyfile(self.model, out/'model.onnx')
         cell = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
-        lines = 'from dl_course.app import upload_widget', "upload_widget('model.onnx')"
+        lines = 'from dl_course.app.serve import upload_widget', "upload_widget('model.onnx')"
         cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(lines)]
         meta = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
         (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=meta, nbformat=4, nbformat_minor=5)))
@@ -382,7 +382,7 @@ def bad_files(good, rng):
 
 SERVE = '''
 import sys
-from dl_course.app import serve
+from dl_course.app.serve import serve
 s = serve(sys.argv[1], port=int(sys.argv[2]), examples=sys.argv[3], keep=2)
 print(s.url, flush=True)
 s.wait()

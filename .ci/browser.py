@@ -221,7 +221,7 @@ def main(args=None):
         from playwright.sync_api import sync_playwright
     except ImportError as e: sys.exit(f"{e.name} is missing: run `pip install -e '.[dev]'`")
     if not chromium: sys.exit('No Chromium found: install it (Debian: apt-get install chromium), or set CHROMIUM to its path.')
-    if not (folder/'index.html').is_file(): sys.exit(f'{folder} is no site: run `python -m dl_course.site` first.')
+    if not (folder/'index.html').is_file(): sys.exit(f'{folder} is no site: run `python -m dl_course.tools.site` first.')
     site, axe = Site(folder), Axe()
     with sync_playwright() as pw:
         browser = pw.chromium.launch(executable_path=chromium, args=FLAGS)

@@ -196,7 +196,7 @@ def environment(p, r):
 OPTIONAL = '''
 from importlib.util import find_spec
 from dl_course.datasets import URLs, untar_data
-from dl_course.vision import has_weights
+from dl_course.vision.learner import has_weights
 for o in (URLs.STAMPS, URLs.SOLAR_CELLS, URLs.SPOKEN_WORDS): untar_data(o)
 assert has_weights() and find_spec('soundfile') and find_spec('gradio')
 '''
@@ -212,11 +212,19 @@ print(json.dumps(sorted(h for h in hosts if '.' in h and h!='127.0.0.1')))
 
 # ---------------------------------------------------------------------------------------------------------------- the source
 
+def unlisted(config, modules):
+    "The modules that the list of layers doesn't name."
+    return sorted({m for m in modules if m.rpartition('.')[2] not in ('__init__', '_modidx')} - set(re.findall(r'[\w.]+', config)))
+
+
 @step
 def imports(p, r):
     "Modules import downwards, and the foundations do without fastai."
     rc, out = p.run('lint-imports', '--no-cache')
     r.check('lint-imports: modules import only downwards', rc == 0, f'exit status {rc}', out)
+    names = [Path(f).with_suffix('').as_posix().replace('/', '.') for f in p.tracked('dl_course/*.py')]
+    lacks = unlisted((p.clone/'.importlinter').read_text(encoding='utf-8'), names)
+    r.check('.importlinter names each module', not lacks, f'not in it: {", ".join(lacks)}')
     mods = ['dl_course']
     for nb in p.tracked('nbs/foundations/*.ipynb'):
         m = re.search(r'#\|\s*default_exp\s+([\w.]+)', (p.clone/nb).read_text(encoding='utf-8'))
@@ -243,7 +251,7 @@ def light(p, r):
     away = p.tmp/'away'          # as above
     away.mkdir(exist_ok=True)
     without = 'torch', 'torchvision', 'fastai', 'timm', 'pandas', 'matplotlib', 'sklearn', 'onnx', 'onnxscript'
-    for m in ('prepare', 'files', 'onnxfile', 'predictor', 'app', 'page', 'cli'):
+    for m in ('check', 'prepare', 'files', 'onnxfile', 'predictor', 'app.serve', 'app.page', 'tools.cli'):
         rc, out = p.run('python', '-c', LIGHT, f'dl_course.{m}', *without, cwd=away)
         r.check(f'import dl_course.{m} without torch', rc == 0, out.strip().splitlines()[-1] if out.strip() else f'exit status {rc}', out)
 
@@ -508,9 +516,9 @@ def _start(r, go, py, cmd, away, p):
 @step
 def site(p, r):
     "README.md from the start page, and the site."
-    rc, out = p.run('python', '-m', 'dl_course.site', '--readme', '--check')
+    rc, out = p.run('python', '-m', 'dl_course.tools.site', '--readme', '--check')
     r.check('README.md is what nbs/index.ipynb gives', rc == 0, f'exit status {rc}', out)
-    rc, out = p.run('python', '-m', 'dl_course.site')
+    rc, out = p.run('python', '-m', 'dl_course.tools.site')
     warned = [l for l in out.splitlines() if re.match(r'(problem|error): |.*\bwarning\b', l, re.I)]
     r.check('the site builds', rc == 0, f'exit status {rc}', out)
     r.check('the site has no warning, no broken link and no broken anchor', rc == 0 and not warned,

@@ -207,7 +207,7 @@ class Tests:
         for p, said in [(p, p.communicate()[1]) for p in made]:
             if p.returncode: sys.exit(f'no models: {(said.strip() or "no message").splitlines()[-1]}')
         self.told = {o: json.loads((self.folder/f'{o}.json').read_text()) for o in ('digits', 'photos', 'fast', 'several')}
-        from dl_course.page import page
+        from dl_course.app.page import page
         for name, title in (('digits', 'Which digit is it?'), ('hostile', TITLE), ('several', 'What is in it?'), ('photos', 'A thousand things'), ('fast', 'Fast')):
             self.sites[name] = Quiet(page(self.folder/f'{name}.onnx', self.folder/name, title, runtime=self.dist))
 
@@ -495,7 +495,7 @@ def main(args=None):
         browser = pw.chromium.launch(executable_path=chromium, args=FLAGS + CUT_OFF)
         t = Tests(browser, Axe(), report, folder, dist, a.photos, shots)
         t.models()
-        from dl_course.page import _RUNTIME
+        from dl_course.app.page import _RUNTIME
         sums = {o: hashlib.sha256((dist/o).read_bytes()).hexdigest() for o in _RUNTIME}
         run('the checksums that page asks for are those of the npm package', lambda: '' if sums=={k: v[1] for k, v in _RUNTIME.items()} else str(sums))
         with t.opened('digits') as (page, log):

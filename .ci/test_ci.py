@@ -143,7 +143,7 @@ cfg = ConfigParser(delimiters=['='])
 cfg.read_string('[DEFAULT]\nlib_name=dl_course\nversion=0.1.0\nmin_python=3.11\nrequirements=torch>=2 numpy>=1\n')
 META = 'Version: 0.1.0\nRequires-Python: >=3.11\nRequires-Dist: torch>=2\nRequires-Dist: numpy>=1\nProvides-Extra: all\nProvides-Extra: dev\n'
 FILES = {'dl_course/a.py': '', 'dl_course/data/d.npz': 'd', 'dl_course/notebooks/f/x.ipynb': '{}', 'dl_course-0.1.0.dist-info/METADATA': META,
-         'dl_course-0.1.0.dist-info/entry_points.txt': 'dl_course=dl_course.cli:main\ndl_course._modidx:d'}
+         'dl_course-0.1.0.dist-info/entry_points.txt': 'dl_course=dl_course.tools.cli:main\ndl_course._modidx:d'}
 
 def wheel(part='', **change):
     f = tmp/'x.whl'
@@ -209,7 +209,8 @@ def layers(files, holds):
 
 layers(dict(tensor='', sgd='from dl_course.tensor import x'), True)
 layers(dict(sgd='', tensor='from dl_course.sgd import x'), False)
-layers(dict(tensor='', unlisted=''), False)
+expect(checks.unlisted('(dl_course.tensor)', ['dl_course.__init__', 'dl_course.tensor']), '')
+expect(checks.unlisted('(dl_course.tensor)', ['dl_course.tensor', 'dl_course.tools.new']), 'tools.new')
 
 print(f'{good} good, {bad} bad')
 sys.exit(bool(bad))

@@ -28,8 +28,8 @@ from .callbacks import *
 from .models import *
 from .predictor import *
 from .saving import *
-from .photos import *
-from .exercises import *
+from .vision.photos import *
+from .tools.exercises import *
 
 # %% ../nbs/tools/all.ipynb #9c0df99e
 class _Later:
@@ -63,13 +63,13 @@ def _real(o):
 _later = {'fastai.vision.all': """ImageDataLoaders DataBlock ImageBlock CategoryBlock RandomSplitter GrandparentSplitter FuncSplitter parent_label RegexLabeller
                                   Resize ResizeMethod RandomResizedCrop aug_transforms Normalize imagenet_stats cnn_learner resnet18 resnet34""",
           'dl_course.baseline': 'PixelSimilarity l1_distance l2_distance',
-          'dl_course.vision': """vision_learner has_weights PhotoBlock export compare_models plot_models show_resizes show_augmented
+          'dl_course.vision.learner': """vision_learner has_weights PhotoBlock export compare_models plot_models show_resizes show_augmented
                                  spectrogram bytes_image""",
-          'dl_course.interpret': 'Interpretation',
-          'dl_course.cleaner': 'ImageCleaner verify_images',
+          'dl_course.look.interpret': 'Interpretation',
+          'dl_course.look.cleaner': 'ImageCleaner verify_images',
           'dl_course.novelty': 'Novelty',
-          'dl_course.app': 'serve space',
-          'dl_course.page': 'page',
+          'dl_course.app.serve': 'serve space',
+          'dl_course.app.page': 'page',
           'ipywidgets': 'interact'}
 _extras = {'ipywidgets': '; pip install "dl_course[jupyter]" brings it'}
 globals().update({o: _Later(module, o, _extras.get(module, '')) for module,names in _later.items() for o in names.split()})

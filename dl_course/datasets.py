@@ -301,7 +301,7 @@ _fifth = {'all': .2}, ('in each class, the fifth of the images (rounded) with th
 _part = {'train': 8/60, 'valid': .2}, ('of the original split, in each class the 800 train and 200 valid images with the smallest SHA-256 '
                                        'of "dl_course" and pixels')
 
-_elsewhere = dict.fromkeys((URLs.STAMPS, URLs.SOLAR_CELLS, URLs.SPOKEN_WORDS, URLs.PETS), 'dl_course.photos') # the module that describes it, in its _sets
+_elsewhere = dict.fromkeys((URLs.STAMPS, URLs.SOLAR_CELLS, URLs.SPOKEN_WORDS, URLs.PETS), 'dl_course.vision.photos') # the module that describes it, in its _sets
 
 def _data_set(url, full):
     "What is to be written for `url`."

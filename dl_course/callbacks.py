@@ -15,7 +15,7 @@ from fastcore.basics import IN_NOTEBOOK
 import matplotlib.pyplot as plt
 
 # %% ../nbs/foundations/07_callbacks.ipynb #eef39172
-from .learner import Callback, CancelFitException, CancelStepException, Learner, _no_log, _row
+from .learner import Callback, CancelFitException, CancelStepException, _no_log, _row
 
 # %% ../nbs/foundations/07_callbacks.ipynb #dcaef7f7
 def _cell(v): return f'{v:.6f}' if isinstance(v, float) else str(v)
@@ -100,8 +100,6 @@ class ProgressCallback(Callback):
     def after_fit(self):
         if self.kind: self._bar()
         if self.logs: self.learn.logger = self.old
-
-Learner.default_cbs[:] = [cb for cb in Learner.default_cbs if cb.__name__!='ProgressCallback'] + [ProgressCallback]
 
 # %% ../nbs/foundations/07_callbacks.ipynb #a42089d4
 def _last_row(recorder):

@@ -14,7 +14,7 @@ from ..callbacks import _is_trial, _say
 from ..files import read_tensors, write_tensors
 
 # %% ../../nbs/lasting/04_checkpoint.ipynb #2c164032
-from ..learner import (Callback, CancelFitException, Learner,
+from ..learner import (Callback, CancelFitException,
                                _join_state, _prefixed, _split_state, _unprefixed, _unwrap)
 
 # %% ../../nbs/lasting/04_checkpoint.ipynb #977b122b
@@ -163,5 +163,3 @@ class Checkpoint(Callback):
         else: self._keep(learn.epoch, done=True)
         learn.finished[self.key] = self.n+1
         learn.unfinished = None
-
-Learner.checkpoint = Checkpoint

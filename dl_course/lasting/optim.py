@@ -40,14 +40,18 @@ class OptimWrapper(Optimizer):
         "What is remembered of each parameter."
         return self.opt.state
 
-    def step(self, closure=None):
+    def step(self,
+             closure=None, # function that calculates the loss and its gradients, called first
+            ): # what closure returned
         "Let PyTorch's optimizer take its step."
         return self.opt.step(closure)
 
-    def state_dict(self):
+    def state_dict(self)->dict: # that of PyTorch's optimizer
         "Ask PyTorch's optimizer for all that is needed to go on later."
         return self.opt.state_dict()
 
-    def load_state_dict(self, sd):
+    def load_state_dict(self,
+                        sd:dict, # what state_dict gave
+                       ):
         "Let PyTorch's optimizer go on from a saved state."
         self.opt.load_state_dict(sd)

@@ -131,7 +131,7 @@ def gradient_descent(loss_func, # function from the parameters, a tensor of rank
         if zero_grad: p.grad = None
     return pd.DataFrame(rows, columns=['step', *names, *(f'grad_{n}' for n in names), 'loss', 'lr'])
 
-# %% ../nbs/foundations/03_sgd.ipynb #51122ac0
+# %% ../nbs/foundations/03_sgd.ipynb #36b156f2
 def _wrong_rate(lr):
     "Complain about a learning rate that isn't a positive number."
     if number(lr, above=0): return ValueError(f'the learning rate must be a positive number, such as 0.1, not {lr!r}')
@@ -249,16 +249,19 @@ def train_epoch(model, # function from a batch of inputs to predictions
         where,steps = (f'batch {i}', i or None) if epoch is None else (f'epoch {epoch}, batch {i}', epoch+i)
         check('train_epoch', _wrong_loss(loss, where, lr, steps, (xb,yb)))
         loss.backward()
-        unused = all(p.grad is None for p in params)
-        check('train_epoch', ValueError('the loss does not depend on params; give those of the model')
-              if unused else None)
-        with torch.no_grad():
-            for p in params:
-                if p.grad is not None: p -= lr*p.grad
-                p.grad = None
+        _take_step(params, lr)
         total,n = total + loss.item()*len(xb),n + len(xb)
     check('train_epoch', None if n else ValueError('the data loader gave no batches'))
     return total/n
+
+@torch.no_grad()
+def _take_step(params, lr):
+    "Move every parameter against its gradient, which is then thrown away."
+    unused = all(p.grad is None for p in params)
+    check('train_epoch', ValueError('the loss does not depend on params; give those of the model') if unused else None)
+    for p in params:
+        if p.grad is not None: p -= lr*p.grad
+        p.grad = None
 
 def _trainable(who, params):
     "The parameters as a list, without frozen ones."

@@ -72,7 +72,7 @@ def to_np(t, # tensor of any shape and device, or a list or tuple of tensors
     t = t.detach().cpu()
     return (t.float() if t.dtype==torch.bfloat16 else t).resolve_conj().numpy()
 
-# %% ../nbs/foundations/00_tensor.ipynb #6d3b64a8
+# %% ../nbs/foundations/00_tensor.ipynb #138dacbd
 # Types that torch doesn't have, or can hardly calculate with, and what to use for them.
 _no_torch = {np.dtype(np.uint16): np.int64, np.dtype(np.uint32): np.int64, np.dtype(np.uint64): np.int64,
              np.dtype(np.longdouble): np.float64, np.dtype(np.clongdouble): np.complex128}
@@ -172,8 +172,8 @@ def _image_list(images):
         wrong = f'the folder {path} holds no files; give a folder with images in it'
         check('stack_images', None if images else ValueError(wrong))
     many = _is_many(images) or isinstance(images, (Tensor, np.ndarray))
-    check('stack_images', None if many else TypeError('give a list of images, or a folder, not a single '
-                                                      f'{type(images).__name__}; for one image, put it in a list'))
+    wrong = f'give a list of images, or a folder, not a single {type(images).__name__}; for one image, put it in a list'
+    check('stack_images', None if many else TypeError(wrong))
     images = list(images)
     check('stack_images', None if images else ValueError('the list of images is empty; give at least one'))
     return images
@@ -188,7 +188,10 @@ def _pixels(o, mode, name):
         check('stack_images', None if a.ndim in (2,3) else ValueError(wrong))
         return a
     if not isinstance(o, Image.Image): check('stack_images', file(o))
-    im = _upright(o if isinstance(o, Image.Image) else _open(o))
+    return _converted(_upright(o if isinstance(o, Image.Image) else _open(o)), mode, name)
+
+def _converted(im, mode, name):
+    "The pixels of a PIL image in another mode, 8 bits each."
     wrong = (f'{name} has pixels of type {im.mode!r}, which are not 8-bit; scale its numbers yourself, '
              'such as tensor(im).float()/65535')          # a conversion would cut off everything above 255
     check('stack_images', ValueError(wrong) if im.mode[0] in 'IF' and im.mode!=mode else None)
@@ -273,8 +276,7 @@ class Broadcast:
         lines = [f'{row[0]:<7}' + ''.join(f'{c:>{w}}' for c in row[1:]) for row in table]
         return '\n'.join([*lines[:-1], '-'*len(lines[0]), lines[-1], *self.notes])
 
-# two or more shapes (tuples or lists of ints), or tensors, arrays or numbers that have them
-def explain_broadcast(*shapes,
+def explain_broadcast(*shapes, # two or more shapes (tuples or lists of ints), or tensors or arrays, or numbers
                      )->Broadcast: # prints as a table, with fits, shape and notes
     "Show how shapes line up, what is stretched, and where they don't fit (source: NumPy's user guide, 'Broadcasting')."
     wrong = ValueError('give two or more shapes, such as explain_broadcast((10,28,28), (28,28))')
@@ -286,10 +288,7 @@ def explain_broadcast(*shapes,
         if len(lengths)>1: wrong.append(_misfit(shapes, ax))
         n = lengths.pop() if lengths else 1
         out.append(n)
-        for i,s in enumerate(shapes):
-            grows = f' and stretched to {n}' if n!=1 else ' with length 1'
-            if len(s)<-ax: notes.append(f'axis {ax}: {_letter(i)} has no such axis; it is added{grows}')
-            elif s[ax]==1 and n!=1: notes.append(f'axis {ax}: {_letter(i)} is stretched from 1 to {n}')
+        notes += _stretched(shapes, ax, n)
     return Broadcast(shapes, None if wrong else tuple(out), wrong or notes)
 
 # %% ../nbs/foundations/00_tensor.ipynb #cfe28743
@@ -303,6 +302,13 @@ def _misfit(shapes, ax):
     "A sentence on an axis whose lengths don't fit."
     have = [f'{_letter(i)} has {s[ax]}' for i,s in enumerate(shapes) if len(s)>=-ax and s[ax]!=1]
     return f"axis {ax}: doesn't fit: {' and '.join(have)}; lengths must be equal, or 1"
+
+def _stretched(shapes, ax, n):
+    "A sentence for each shape that grows on an axis to length n."
+    for i,s in enumerate(shapes):
+        grows = f' and stretched to {n}' if n!=1 else ' with length 1'
+        if len(s)<-ax: yield f'axis {ax}: {_letter(i)} has no such axis; it is added{grows}'
+        elif s[ax]==1 and n!=1: yield f'axis {ax}: {_letter(i)} is stretched from 1 to {n}'
 
 def _shape(o):
     "The shape of a tensor or array, or a shape itself; that of a number is empty."

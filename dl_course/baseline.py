@@ -11,46 +11,45 @@ from torch import Tensor
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+from .check import check
 from .tensor import tensor, to_np
-
-# %% ../nbs/foundations/02_baseline.ipynb #b5f37a27
-def _pair(a, b, dim, name):
-    "Both as float tensors, after checking that they broadcast."
-    a,b = (o if isinstance(o, Tensor) else tensor(o) for o in (a,b))
-    a,b = (o if o.is_floating_point() else o.float() for o in (a,b))
-    try: shape = torch.broadcast_shapes(a.shape, b.shape)
-    except RuntimeError:
-        raise ValueError(f'{name}: shapes {list(a.shape)} and {list(b.shape)} do not broadcast; explain_broadcast shows where') from None
-    axes = [dim] if isinstance(dim, int) else list(dim)
-    if not all(-len(shape)<=d<len(shape) for d in axes):
-        raise ValueError(f'{name}: dim={dim} names the axes of the pixels, but the images have shape {list(shape)}; for flat images use dim=-1')
-    return a,b
 
 # %% ../nbs/foundations/02_baseline.ipynb #2e1f1b10
 def l1_distance(a, # images: tensor or array [..., h, w]
                 b, # images of a shape that broadcasts with that of a
                 dim=(-2,-1), # the axis or axes that hold the pixels
                )->Tensor: # mean absolute difference, on the scale of the pixels, [...]
-    "Mean absolute difference of images; raises `ValueError` when the shapes don't broadcast."
+    "Calculate the mean absolute difference of images; raises `ValueError` when the shapes don't broadcast."
     a,b = _pair(a, b, dim, 'l1_distance')
     return (a-b).abs_().mean(dim)      # in place: the difference is ours alone
 
-# %% ../nbs/foundations/02_baseline.ipynb #d0005f11
 def l2_distance(a, # images: tensor or array [..., h, w]
                 b, # images of a shape that broadcasts with that of a
                 dim=(-2,-1), # the axis or axes that hold the pixels
                )->Tensor: # root mean squared difference, on the scale of the pixels, [...]
-    "Root of the mean squared difference of images; raises `ValueError` when the shapes don't broadcast."
+    "Calculate the root of the mean squared difference; raises `ValueError` when the shapes don't broadcast."
     a,b = _pair(a, b, dim, 'l2_distance')
     return (a-b).square().mean(dim).sqrt()
 
-# %% ../nbs/foundations/02_baseline.ipynb #58b6fc09
-_distances = {'l1': l1_distance, 'l2': l2_distance}
+# %% ../nbs/foundations/02_baseline.ipynb #b5f37a27
+def _pair(a, b, dim, who):
+    "Both as float tensors, if they broadcast."
+    a,b = (o if isinstance(o, Tensor) else tensor(o) for o in (a,b))
+    a,b = (o if o.is_floating_point() else o.float() for o in (a,b))
+    try: n = len(torch.broadcast_shapes(a.shape, b.shape))
+    except RuntimeError:
+        raise ValueError(f'{who}: shapes {list(a.shape)} and {list(b.shape)} do not broadcast; '
+                         'explain_broadcast shows where') from None
+    fine = all(-n<=d<n for d in ([dim] if isinstance(dim, int) else dim))
+    check(who, None if fine else ValueError(f'dim={dim} names the axes of the pixels, but the images have shapes '
+                                            f'{list(a.shape)} and {list(b.shape)}; for flat images use dim=-1'))
+    return a,b
 
+# %% ../nbs/foundations/02_baseline.ipynb #58b6fc09
 class PixelSimilarity(ClassifierMixin, BaseEstimator):
     "A scikit-learn classifier that finds the class whose mean image is nearest."
     def __init__(self,
-                 distance='l1', # 'l1', 'l2', or a function like l1_distance, called with [n, 1, d], [classes, d] and dim=-1
+                 distance='l1', # 'l1', 'l2', or a function such as l1_distance of [n, 1, d], [classes, d] and dim=-1
                 ):
         self.distance = distance
 
@@ -58,15 +57,15 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
             X, # images: array or tensor, flat [n, d] or [n, h, w] or [n, c, h, w]
             y, # a label for each image, numbers or texts, [n]
            ): # the fitted classifier itself, with classes_ and means_
-        "Calculate the mean image of each class; raises `ValueError` for wrong shapes, nan, fewer than two classes, or labels that don't match the images in number."
-        X,y = validate_data(self, _flat(X), _labels(y))
+        "Calculate the mean image of each class; raises `ValueError` for images or labels that won't do."
+        X,y = validate_data(self, _flat(X), to_np(y) if isinstance(y, Tensor) else y)
         check_classification_targets(y)
-        self._distance()
+        self._distance_func()
         self.classes_,index = np.unique(y, return_inverse=True)
-        if len(self.classes_)<2:
-            raise ValueError(f'PixelSimilarity: needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}')
-        sums,index = torch.zeros(len(self.classes_), X.shape[1], dtype=torch.float64), torch.from_numpy(index)
-        n = self._rows(X)
+        one = f'needs at least two classes to tell apart, but the labels hold only one class, {self.classes_[0]}'
+        check('PixelSimilarity', None if len(self.classes_)>1 else ValueError(one))
+        sums,index = torch.zeros(len(self.classes_), X.shape[1], dtype=torch.float64),torch.from_numpy(index)
+        n = self._piece_size(X)
         for xs,i in zip(self._pieces(X, n), index.split(n)): sums.index_add_(0, i, xs.double())
         self.means_ = to_np(sums/torch.bincount(index)[:,None])
         return self
@@ -75,17 +74,15 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
                   X, # images as in fit, with the same number of pixels
                  )->np.ndarray: # one row for each image, one column for each class, in the order of classes_
         "Calculate the distance of each image to each mean image; raises `ValueError` for wrong shapes or nan."
-        check_is_fitted(self)
-        X = validate_data(self, _flat(X), reset=False)
-        means,distance = torch.from_numpy(self.means_), self._distance()
-        # Set aside once: many small results between the large blocks would keep the memory of those from being used again.
-        res,n = np.empty((len(X), len(means)), dtype=np.float64 if X.dtype==np.float64 else np.float32), self._rows(X)
+        X = self._ready(X)
+        n = self._piece_size(X)
+        means,distance = torch.from_numpy(self.means_),self._distance_func()
+        # Set aside once: small results between large blocks would keep the memory of those from being used again.
+        res = np.empty((len(X), len(means)), dtype=np.float64 if X.dtype==np.float64 else np.float32)
         for i,xs in enumerate(self._pieces(X, n)):
             d = distance(xs[:,None], means.to(xs.dtype), dim=-1)
             d = to_np(d) if isinstance(d, Tensor) else np.asarray(d)
-            if d.shape!=(len(xs), len(means)) or not np.isfinite(d).all():
-                gave = 'nan or infinite values' if d.shape==(len(xs), len(means)) else f'shape {list(d.shape)}'
-                raise ValueError(f'PixelSimilarity: the distance must give a finite number for each image and class, shape {[len(xs), len(means)]}, but gave {gave}')
+            check('PixelSimilarity', _wrong_distances(d, [len(xs), len(means)]))
             res[i*n:(i+1)*n] = d
         return res
 
@@ -98,17 +95,22 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
 
     def _nearest_l2(self, X):
         "The number of the nearest mean, by one matrix product for each piece."
-        check_is_fitted(self)
-        X = validate_data(self, _flat(X), reset=False)
-        pieces = ((xs, torch.from_numpy(self.means_).to(xs.dtype)) for xs in self._pieces(X, 2_000))
+        pieces = ((xs, torch.from_numpy(self.means_).to(xs.dtype)) for xs in self._pieces(self._ready(X), 2_000))
         return np.concatenate([to_np(((m*m).sum(1) - 2*xs@m.T).argmin(1)) for xs,m in pieces])
 
-    def _distance(self):
-        f = _distances.get(self.distance, self.distance) if isinstance(self.distance, str) else self.distance
-        if not callable(f): raise ValueError(f'PixelSimilarity: distance must be one of {list(_distances)} or a function, not {self.distance!r}')
+    def _ready(self, X):
+        "Images for a classifier that has been fitted to others like them."
+        check_is_fitted(self)
+        return validate_data(self, _flat(X), reset=False)
+
+    def _distance_func(self):
+        f = self.distance
+        if isinstance(f, str): f = {'l1': l1_distance, 'l2': l2_distance}.get(f)
+        wrong = ValueError(f"must be one of ['l1', 'l2'] or a function, not {self.distance!r}")
+        check('PixelSimilarity', distance=None if callable(f) else wrong)
         return f
 
-    def _rows(self, X): return max(1, 2_000_000//(X.shape[1]*len(self.classes_)))   # blocks of 8 MB
+    def _piece_size(self, X): return max(1, 2_000_000//(X.shape[1]*len(self.classes_)))   # blocks of 8 MB
 
     def _pieces(self, X, n):
         "`n` images at a time, as float tensors; copies, if the distance is not one of ours and might use them up."
@@ -118,9 +120,15 @@ class PixelSimilarity(ClassifierMixin, BaseEstimator):
             yield xs if xs.dtype==torch.float64 else xs.float()
 
 def _flat(X):
-    "Images as an array with one row each; anything that isn't several images is left for scikit-learn to judge."
-    if isinstance(X, (list, tuple)) and len(X) and all(isinstance(o, (Tensor, np.ndarray)) and o.ndim>1 for o in X): X = tensor([tensor(o) for o in X])
+    "Images as an array with one row each; what isn't several images is left for scikit-learn to judge."
+    many = isinstance(X, (list, tuple)) and all(isinstance(o, (Tensor, np.ndarray)) and o.ndim>1 for o in X)
+    if many and len(X): X = tensor([tensor(o) for o in X])
     X = to_np(X) if isinstance(X, Tensor) else X
     return X.reshape(len(X), int(np.prod(X.shape[1:]))) if isinstance(X, np.ndarray) and X.ndim>2 else X
 
-def _labels(y): return to_np(y) if isinstance(y, Tensor) else y
+def _wrong_distances(d, shape):
+    "Complain about distances that aren't a finite number for each image and class."
+    if list(d.shape)==shape and np.isfinite(d).all(): return None
+    gave = 'nan or infinite values' if list(d.shape)==shape else f'shape {list(d.shape)}'
+    return ValueError('the distance must give a finite number for each image and class, '
+                      f'shape {shape}, but gave {gave}')

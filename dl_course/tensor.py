@@ -7,16 +7,31 @@ __all__ = ['show_pixels', 'tensor', 'to_np', 'describe', 'stack_images', 'show_i
            'explain_broadcast']
 
 # %% ../nbs/foundations/00_tensor.ipynb #4f3798ad
-from pathlib import Path
 from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
 import math
 import numpy as np, pandas as pd, torch
 from torch import Tensor
-from PIL import Image, UnidentifiedImageError
-from .prepare import _upright
+from PIL import Image
 import matplotlib, matplotlib.pyplot as plt
+from .check import check, file, not_empty, same_length
+from .prepare import _open, _upright
 
 # %% ../nbs/foundations/00_tensor.ipynb #514d6465
+def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]; or any table of numbers
+                cmap:str='Greys', # name of a matplotlib colour map
+                digits:int=2, # digits after the point, for images of floats
+               ): # a pandas Styler: a table of h rows and w columns that notebooks display in colour
+    "Show an image as the table of its numbers, each tinted by its value; raises `ValueError` unless it has rank 2."
+    t = tensor(im)
+    wrong = (f'one grey image has rank 2, [height, width], but this has shape {list(t.shape)}; '
+             'choose one image or channel, such as im[0]')
+    check('show_pixels', None if t.ndim==2 else ValueError(wrong))
+    df = im if isinstance(im, pd.DataFrame) else pd.DataFrame(to_np(t))
+    style = df.style.apply(_tints, cmap=cmap, axis=None).set_properties(**{'font-size':'7pt', 'padding':'2px 3px'})
+    return style if not t.is_floating_point() else style.format(precision=digits)
+
 def _tints(df, cmap):
     "For each cell of a table, the style that tints it by its value, with black or white text, whichever stands out."
     v = df.to_numpy(dtype=float)
@@ -24,188 +39,169 @@ def _tints(df, cmap):
     v = np.nan_to_num(v, nan=known.min(), posinf=known.max(), neginf=known.min())
     rgb = plt.get_cmap(cmap)((v - known.min())/((known.max() - known.min()) or 1))[...,:3]
     linear = np.where(rgb<=.04045, rgb/12.92, ((rgb+.055)/1.055)**2.4)
-    light = linear@[.2126,.7152,.0722] > .179        # luminance as the eye sees it (source: WCAG 2, "relative luminance")
-    css = [[f'background-color:{matplotlib.colors.to_hex(c)};color:{"#000" if dark else "#fff"}' for c,dark in zip(*row)] for row in zip(rgb, light)]
-    return pd.DataFrame(css, index=df.index, columns=df.columns)
-
-def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]; or any table of numbers
-                cmap:str='Greys', # name of a matplotlib colour map
-                digits:int=2, # digits after the point, for images of floats
-               ): # a pandas Styler: a table of h rows and w columns that notebooks display in colour
-    "Show an image as the table of its numbers, each tinted by its value; raises `ValueError` unless the image has rank 2."
-    t = tensor(im)
-    if t.ndim!=2:
-        raise ValueError(f'show_pixels: one grey image has rank 2, [height, width], but this has shape {list(t.shape)}; choose one image or channel, such as im[0]')
-    df = im if isinstance(im, pd.DataFrame) else pd.DataFrame(to_np(t))
-    style = df.style.apply(_tints, cmap=cmap, axis=None).set_properties(**{'font-size':'7pt', 'padding':'2px 3px'})
-    return style if not t.is_floating_point() else style.format(precision=digits)
+    light = linear@[.2126,.7152,.0722] > .179   # luminance as the eye sees it (source: WCAG 2, "relative luminance")
+    def style(c, dark): return f'background-color:{matplotlib.colors.to_hex(c)};color:{"#000" if dark else "#fff"}'
+    return pd.DataFrame([list(map(style, *row)) for row in zip(rgb, light)], index=df.index, columns=df.columns)
 
 # %% ../nbs/foundations/00_tensor.ipynb #c8db96b4
-# Types that torch doesn't have, or can hardly calculate with, and what to use for them.
-_no_torch = {np.dtype(np.uint16): np.int64, np.dtype(np.uint32): np.int64, np.dtype(np.uint64): np.int64,
-             np.dtype(np.longdouble): np.float64, np.dtype(np.clongdouble): np.complex128}
-
-def _array(x):
-    "`x` as an array of numbers."
-    if isinstance(x, (pd.DataFrame, pd.Series)): x = x.to_numpy()
-    if isinstance(x, Image.Image) and x.mode in ('P','PA'): x = x.convert('RGB' if x.mode=='P' else 'RGBA')   # colours, not their numbers in the palette
-    a = np.asarray(x)
-    if a.dtype==object and a.size and a.ndim and all(isinstance(o, (bool, int, float, np.number, np.bool_)) for o in a.flat):
-        a = a.astype(np.float64)    # a table with columns of several types
-    if a.dtype.kind not in 'biufc': raise TypeError('not numbers')
-    if a.dtype.kind=='u' and a.size and a.max()>np.iinfo(np.int64).max:
-        raise OverflowError('a number is larger than 2**63-1, the largest of int64')
-    a = a.astype(a.dtype.newbyteorder('='), copy=False)       # as this processor keeps its numbers
-    return a.astype(_no_torch.get(a.dtype, a.dtype), copy=False)
-
-def _is_many(x):
-    "Whether `x` is a list, range, generator or the like, rather than one thing that NumPy knows."
-    return hasattr(x, '__iter__') and not isinstance(x, (str, bytes, dict, Tensor, np.ndarray, Image.Image, pd.DataFrame, pd.Series))
-
-def _plain(x):
-    "Nested lists with every tensor and image in them as an array."
-    if isinstance(x, Tensor): return to_np(x)
-    if isinstance(x, Image.Image): return _array(x)
-    if not _is_many(x): return x
-    x = list(x)
-    return x if set(map(type, x)) <= {int, float, bool} else [_plain(o) for o in x]
-
 def tensor(x, # PIL image, array, (nested) list of numbers or tensors, pandas table or column, number
            *rest, # more numbers, so that tensor(1,2,3) is the same as tensor([1,2,3])
            dtype:torch.dtype=None, # type of the numbers; by default that of x, but float32 in place of float64
            device=None, # where to put it, such as 'cpu' or 'cuda'
            requires_grad:bool=False, # whether operations on it are recorded, to calculate gradients
           )->Tensor: # a new tensor that shares no memory with x; a PIL image becomes uint8 [h, w] or [h, w, c]
-    "Make a tensor from anything that holds numbers; raises `TypeError` or `ValueError` when `x` doesn't, or has rows of different lengths."
+    "Make a tensor from anything that holds numbers; raises `TypeError` or `ValueError` when `x` doesn't."
     if rest: x = (x, *rest)
     kind = type(x).__name__
     if _is_many(x): x = list(x)
     if isinstance(x, list) and x and all(isinstance(o, Tensor) for o in x):
-        shapes = {tuple(o.shape) for o in x}
-        if len(shapes)>1: raise ValueError(f'tensor: all tensors of the list must have the same shape, but these have {sorted(shapes)}')
+        shapes = sorted({tuple(o.shape) for o in x})
+        wrong = f'all tensors of the list must have the same shape, but these have {shapes}'
+        check('tensor', None if len(shapes)==1 else ValueError(wrong))
         x = torch.stack(x)
-    if isinstance(x, Tensor): res = x.detach().clone()
-    else:
-        try: a = _array(_plain(x) if isinstance(x, list) else x)
-        except OverflowError as e: raise ValueError(f'tensor: cannot make a tensor from this {kind}: {e}') from None
-        except (TypeError, ValueError) as e:
-            why = 'its rows have different lengths' if 'inhomogeneous' in str(e) else 'it holds something other than numbers'
-            raise type(e)(f'tensor: cannot make a tensor from this {kind}: {why}; give numbers only, in rows of one length') from None
-        res = torch.from_numpy(np.array(a, order='C'))   # np.array copies
-    if dtype is None and res.dtype==torch.float64: dtype = torch.float32
-    return res.to(device=device, dtype=dtype).requires_grad_(requires_grad)
+    t = x.detach().clone() if isinstance(x, Tensor) else torch.from_numpy(_copied(x, kind))
+    if dtype is None and t.dtype==torch.float64: dtype = torch.float32
+    return t.to(device=device, dtype=dtype).requires_grad_(requires_grad)
 
-# %% ../nbs/foundations/00_tensor.ipynb #62bb18e5
 def to_np(t, # tensor of any shape and device, or a list or tuple of tensors
          ): # a NumPy array of the same shape, or a list or tuple of arrays
     "Turn a tensor into a NumPy array, without its gradients and on the CPU."
     if isinstance(t, (list,tuple)): return type(t)(to_np(o) for o in t)
-    if not isinstance(t, Tensor): raise TypeError(f'to_np: this is a {type(t).__name__}, not a tensor; use np.array for it')
+    wrong = TypeError(f'this is a {type(t).__name__}, not a tensor; use np.array for it')
+    check('to_np', None if isinstance(t, Tensor) else wrong)
     t = t.detach().cpu()
     return (t.float() if t.dtype==torch.bfloat16 else t).resolve_conj().numpy()
 
+# %% ../nbs/foundations/00_tensor.ipynb #138dacbd
+# Types that torch doesn't have, or can hardly calculate with, and what to use for them.
+_no_torch = {np.dtype(np.uint16): np.int64, np.dtype(np.uint32): np.int64, np.dtype(np.uint64): np.int64,
+             np.dtype(np.longdouble): np.float64, np.dtype(np.clongdouble): np.complex128}
+
+def _is_many(x):
+    "Whether `x` is a list, range, generator or the like, rather than one thing that NumPy knows."
+    one = str, bytes, dict, Tensor, np.ndarray, Image.Image, pd.DataFrame, pd.Series
+    return hasattr(x, '__iter__') and not isinstance(x, one)
+
+def _only_arrays(x):
+    "Nested lists with every tensor and image in them as an array."
+    if isinstance(x, Tensor): return to_np(x)
+    if isinstance(x, Image.Image): return _array(x)
+    if not _is_many(x): return x
+    x = list(x)
+    return x if set(map(type, x)) <= {int, float, bool} else [_only_arrays(o) for o in x]
+
+def _array(x):
+    "`x` as an array of numbers."
+    if isinstance(x, (pd.DataFrame, pd.Series)): x = x.to_numpy()
+    palette = isinstance(x, Image.Image) and x.mode in ('P','PA')     # colours, not their numbers in the palette
+    a = np.asarray(x.convert('RGB' if x.mode=='P' else 'RGBA') if palette else x)
+    plain = bool, int, float, np.number, np.bool_
+    if a.dtype==object and a.ndim and a.size and all(isinstance(o, plain) for o in a.flat):
+        a = a.astype(np.float64)      # a table with columns of several types
+    if a.dtype.kind not in 'biufc': raise TypeError('not numbers')
+    if a.dtype.kind=='u' and a.size and a.max()>np.iinfo(np.int64).max:
+        raise OverflowError('a number is larger than 2**63-1, the largest of int64')
+    a = a.astype(a.dtype.newbyteorder('='), copy=False)               # as this processor keeps its numbers
+    return a.astype(_no_torch.get(a.dtype, a.dtype), copy=False)
+
+def _copied(x, kind):
+    "A new array of the numbers of `x`, or the reason why there is none."
+    try: return np.array(_array(_only_arrays(x) if isinstance(x, list) else x), order='C')
+    except OverflowError as e: raise ValueError(f'tensor: cannot make a tensor from this {kind}: {e}') from None
+    except (TypeError, ValueError) as e:
+        why = 'it holds something other than numbers'
+        if 'inhomogeneous' in str(e): why = 'its rows have different lengths'
+        raise type(e)(f'tensor: cannot make a tensor from this {kind}: {why}; '
+                      'give numbers only, in rows of one length') from None
+
 # %% ../nbs/foundations/00_tensor.ipynb #7a6598fc
+def describe(*ts, # tensors, or anything that tensor takes
+             **named, # the same, with the name to show for each
+            )->pd.DataFrame: # one row each: rank, shape, dtype, device, min, max, memory
+    "Tell what there is to know about tensors before calculating with them."
+    rows = {**{str(i): t for i,t in enumerate(ts)}, **named}
+    check('describe', None if rows else ValueError('give at least one tensor, such as describe(image=im)'))
+    return pd.DataFrame(map(_described, rows.values()), index=list(rows), dtype=object)
+
+def _described(t):
+    "The facts about one tensor."
+    t = t if isinstance(t, Tensor) else tensor(t)
+    known = t.numel()>0 and not t.is_complex() and t.device.type!='meta' and t.layout==torch.strided
+    low,high = (t.min().item(), t.max().item()) if known else (None, None)
+    if known and t.is_floating_point(): low,high = float(f'{low:.4g}'),float(f'{high:.4g}')
+    return {'rank': t.ndim, 'shape': list(t.shape), 'dtype': str(t.dtype).removeprefix('torch.'),
+            'device': str(t.device), 'min': low, 'max': high, 'memory': _bytes(t.numel()*t.element_size())}
+
 def _bytes(n):
     "A number of bytes as a text with a unit."
     for unit in ('B', 'kB', 'MB', 'GB'):
         if n<1000 or unit=='GB': return f'{n:.0f} {unit}' if unit=='B' or n>=100 else f'{n:.1f} {unit}'
         n /= 1000
 
-def _describe(t):
-    "The facts about one tensor."
-    t = t if isinstance(t, Tensor) else tensor(t)
-    known = t.numel()>0 and not t.is_complex() and t.device.type!='meta' and t.layout==torch.strided
-    val = (lambda v: float(f'{v:.4g}')) if t.is_floating_point() else (lambda v: v)
-    return dict(rank=t.ndim, shape=list(t.shape), dtype=str(t.dtype).removeprefix('torch.'), device=str(t.device),
-                min=val(t.min().item()) if known else None, max=val(t.max().item()) if known else None,
-                memory=_bytes(t.numel()*t.element_size()))
-
-def describe(*ts, # tensors, or anything that tensor takes
-             **named, # the same, with the name to show for each
-            )->pd.DataFrame: # one row each: rank, shape, dtype, device, min, max, memory
-    "Tell what there is to know about tensors before calculating with them."
-    if not ts and not named: raise ValueError('describe: give at least one tensor, such as describe(image=im)')
-    rows = {**{str(i):t for i,t in enumerate(ts)}, **named}
-    return pd.DataFrame([_describe(t) for t in rows.values()], index=list(rows), dtype=object)
-
 # %% ../nbs/foundations/00_tensor.ipynb #10381774
-_modes = {'1':'L', 'P':'RGB', 'LA':'RGBA', 'PA':'RGBA', 'CMYK':'RGB', 'YCbCr':'RGB', 'HSV':'RGB', 'LAB':'RGB'}   # what other kinds of image become
-
-def _name(o, i):
-    "How to name the `i`-th image in an error."
-    return str(o) if isinstance(o, (str, Path)) else f'image number {i}'
-
-def _pixels(im, mode, name):
-    "The pixels of a PIL image as a uint8 array, [h, w] or [h, w, c]."
-    if im.mode.startswith(('I','F')) and mode!=im.mode:      # a conversion would cut off everything above 255
-        raise ValueError(f'stack_images: {name} has pixels of type {im.mode!r}, which are not 8-bit; scale its numbers yourself, such as tensor(im).float()/65535')
-    want = mode or _modes.get(im.mode, im.mode)
-    try: return np.asarray(im if im.mode==want else im.convert(want))
-    except ValueError as e: raise ValueError(f'stack_images: {name} of type {im.mode!r} cannot be converted to mode {want!r} ({e})') from None
-
-def _read(file, mode):
-    "The pixels of an image file, or an error that names the file."
-    try:
-        with Image.open(file) as im:
-            im.load()
-            im = _upright(im)
-    except FileNotFoundError: raise FileNotFoundError(f'stack_images: there is no file {file}') from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
-        why = 'the file is empty' if Path(file).is_file() and not Path(file).stat().st_size else e
-        raise ValueError(f'stack_images: {file} cannot be read as an image ({why}); remove it or replace it') from e
-    return _pixels(im, mode, file)
-
-def _as_array(o, i, mode):
-    "The `i`-th image, whatever it is, as an array."
-    if isinstance(o, (str, Path)): return _read(o, mode)
-    a = _pixels(_upright(o), mode, _name(o, i)) if isinstance(o, Image.Image) else to_np(tensor(o))
-    if a.ndim not in (2,3): raise ValueError(f'stack_images: an image has rank 2 or 3, but {_name(o, i)} has shape {list(a.shape)}')
-    return a
-
-def _files(folder):
-    "The files of a folder, sorted, without hidden ones."
-    fs = sorted(o for o in Path(folder).iterdir() if o.is_file() and not o.name.startswith('.'))
-    if not fs: raise ValueError(f'stack_images: the folder {folder} holds no files; give a folder with images in it')
-    return fs
-
-def stack_images(images, # file names, PIL images, or arrays or tensors, all of one size; or a folder, whose files are taken in order of their names
+def stack_images(images, # files, PIL images, arrays or tensors of one size; or a folder, whose files go by name
                  scale:bool=True, # whether to turn whole numbers 0-255 into float32 0-1
-                 mode:str=None, # kind of image to convert files and PIL images to, such as 'L' (grey) or 'RGB'; by default grey stays grey and colour colour
-                )->Tensor: # [n, h, w], or for colour files and PIL images [n, c, h, w]; arrays and tensors keep their axes; float32 0-1, or uint8 without scale
-    "Stack images of one size into one tensor; raises `ValueError` naming the image that is missing, broken or different from the first."
-    if isinstance(images, (str, Path)):
-        if not Path(images).exists(): raise FileNotFoundError(f'stack_images: there is no file or folder {images}')
-        images = _files(images) if Path(images).is_dir() else [images]
-    if not _is_many(images) and not isinstance(images, (Tensor, np.ndarray)):
-        raise TypeError(f'stack_images: give a list of images, or a folder, not a single {type(images).__name__}; for one image, put it in a list')
-    images = list(images)
-    if not images: raise ValueError('stack_images: the list of images is empty; give at least one')
-    first = _as_array(images[0], 0, mode)
+                 mode:str=None, # what files and PIL images become, 'L' (grey), 'RGB' or the like
+                )->Tensor: # [n, h, w], or [n, c, h, w] for colour; float32 0-1, or without scale uint8
+    "Stack images into one tensor; raises `ValueError` naming the one that is missing, broken or unlike the first."
+    images = _image_list(images)
+    names = [str(o) if isinstance(o, (str, Path)) else f'image number {i}' for i,o in enumerate(images)]
+    first = _pixels(images[0], mode, names[0])
     res = np.empty((len(images), *first.shape), dtype=first.dtype)
-    res[0] = first
-    for i,o in enumerate(images[1:], 1):
-        a = _as_array(o, i, mode)
+    for i,(o,name) in enumerate(zip(images, names)):
+        a = _pixels(o, mode, name) if i else first
         if (a.shape, a.dtype)!=(first.shape, first.dtype):
-            raise ValueError(f'stack_images: {_name(o, i)} has shape {list(a.shape)} and type {a.dtype}, but {_name(images[0], 0)} has shape '
-                             f'{list(first.shape)} and type {first.dtype}; resize or convert one of them first')
+            raise ValueError(f'stack_images: {name} has shape {list(a.shape)} and type {a.dtype}, but {names[0]} has '
+                             f'shape {list(first.shape)} and type {first.dtype}; resize or convert one of them first')
         res[i] = a
     t = torch.from_numpy(res)
-    if t.ndim==4 and isinstance(images[0], (str, Path, Image.Image)): t = t.permute(0,3,1,2).contiguous()   # PyTorch wants channels before rows
+    if t.ndim==4 and isinstance(images[0], (str, Path, Image.Image)):
+        t = t.permute(0,3,1,2).contiguous()         # PyTorch wants channels before rows
     if not scale or t.is_floating_point(): return t
-    if t.dtype!=torch.uint8: raise ValueError(f'stack_images: to scale, the images must be uint8 (0-255) or float, but they are {res.dtype}; use scale=False')
+    wrong = f'to scale, the images must be uint8 (0-255) or float, but they are {res.dtype}; use scale=False'
+    check('stack_images', None if t.dtype==torch.uint8 else ValueError(wrong))
     return t.float()/255
 
-# %% ../nbs/foundations/00_tensor.ipynb #5ef27046
-def _drawable(im):
-    "An image as an array that matplotlib draws, [h, w] or [h, w, c]."
-    t = tensor(im)
-    if t.ndim==3 and t.shape[0] in (1,3,4): t = t.permute(1,2,0)
-    if t.ndim==3 and t.shape[2]==1: t = t[...,0]
-    if not (t.ndim==2 or t.ndim==3 and t.shape[2] in (3,4)):
-        raise ValueError(f'show_image: an image has shape [h, w], [c, h, w] or [h, w, c] with 1, 3 or 4 channels, but this has {list(t.shape)}'
-                         + ('; use show_images for several' if t.ndim>2 else ''))
-    return to_np(t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
+def _image_list(images):
+    "The images as a list; those of a folder sorted, without hidden files."
+    if isinstance(images, (str, Path)):
+        path = Path(images)
+        check('stack_images', None if path.exists() else FileNotFoundError(f'there is no file or folder {path}'))
+        if not path.is_dir(): return [path]
+        images = sorted(o for o in path.iterdir() if o.is_file() and not o.name.startswith('.'))
+        wrong = f'the folder {path} holds no files; give a folder with images in it'
+        check('stack_images', None if images else ValueError(wrong))
+    many = _is_many(images) or isinstance(images, (Tensor, np.ndarray))
+    wrong = f'give a list of images, or a folder, not a single {type(images).__name__}; for one image, put it in a list'
+    check('stack_images', None if many else TypeError(wrong))
+    images = list(images)
+    check('stack_images', None if images else ValueError('the list of images is empty; give at least one'))
+    return images
 
+_modes = {'1':'L', 'P':'RGB', 'LA':'RGBA', 'PA':'RGBA', 'CMYK':'RGB', 'YCbCr':'RGB', 'HSV':'RGB', 'LAB':'RGB'}
+
+def _pixels(o, mode, name):
+    "The pixels of an image, whatever it is, as an array, [h, w] or [h, w, c]."
+    if not isinstance(o, (str, Path, Image.Image)):
+        a = to_np(tensor(o))
+        wrong = f'an image has rank 2 or 3, but {name} has shape {list(a.shape)}'
+        check('stack_images', None if a.ndim in (2,3) else ValueError(wrong))
+        return a
+    if not isinstance(o, Image.Image): check('stack_images', file(o))
+    return _converted(_upright(o if isinstance(o, Image.Image) else _open(o)), mode, name)
+
+def _converted(im, mode, name):
+    "The pixels of a PIL image in another mode, 8 bits each."
+    wrong = (f'{name} has pixels of type {im.mode!r}, which are not 8-bit; scale its numbers yourself, '
+             'such as tensor(im).float()/65535')          # a conversion would cut off everything above 255
+    check('stack_images', ValueError(wrong) if im.mode[0] in 'IF' and im.mode!=mode else None)
+    want = mode or _modes.get(im.mode, im.mode)
+    try: return np.asarray(im if im.mode==want else im.convert(want))
+    except ValueError as e:
+        wrong = f'{name} of type {im.mode!r} cannot be converted to mode {want!r} ({e})'
+        raise ValueError(f'stack_images: {wrong}') from None
+
+# %% ../nbs/foundations/00_tensor.ipynb #5ef27046
 def show_image(im, # PIL image, array or tensor, uint8 (0-255) or float (0-1), [h, w], [c, h, w] or [h, w, c]
                ax=None, # matplotlib axes to draw on; by default a new figure
                figsize:tuple=(2,2), # width and height of a new figure, in inches
@@ -221,6 +217,16 @@ def show_image(im, # PIL image, array or tensor, uint8 (0-255) or float (0-1), [
     ax.set_axis_off()
     return ax
 
+def _drawable(im):
+    "An image as an array that matplotlib draws, [h, w] or [h, w, c]."
+    t = tensor(im)
+    if t.ndim==3 and t.shape[0] in (1,3,4): t = t.permute(1,2,0)
+    if t.ndim==3 and t.shape[2]==1: t = t[...,0]
+    fine = t.ndim==2 or t.ndim==3 and t.shape[2] in (3,4)
+    wrong = f'an image has shape [h, w], [c, h, w] or [h, w, c] with 1, 3 or 4 channels, but this has {list(t.shape)}'
+    check('show_image', None if fine else ValueError(wrong + ('; use show_images for several' if t.ndim>2 else '')))
+    return to_np(t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
+
 # %% ../nbs/foundations/00_tensor.ipynb #90184953
 def show_images(ims, # images, as for show_image; or a tensor that holds them along its first axis
                 nrows:int=None, # rows; by default as many as are needed
@@ -231,21 +237,21 @@ def show_images(ims, # images, as for show_image; or a tensor that holds them al
                 **kwargs, # passed on to show_image
                )->np.ndarray: # the axes of the images, in order, [n]
     "Show all images in a grid; raises `ValueError` when there are none, or not as many titles."
-    ims = list(ims)
-    if not ims: raise ValueError('show_images: there are no images to show')
-    titles = [None]*len(ims) if titles is None else list(titles)
-    if len(titles)!=len(ims): raise ValueError(f'show_images: {len(ims)} images but {len(titles)} titles; give one for each')
-    for name,n in (('nrows',nrows), ('ncols',ncols)):
-        if n is not None and n<1: raise ValueError(f'show_images: {name} must be at least 1, not {n}')
     arrays = [_drawable(im) for im in ims]
-    ncols = min(ncols or (math.ceil(len(ims)/nrows) if nrows else 10), len(ims))
-    nrows = math.ceil(len(ims)/ncols)    # so that every image is shown
+    n = len(arrays)
+    titles = [None]*n if titles is None else list(titles)
+    check('show_images', not_empty(arrays, 'images to show'), same_length(images=arrays, titles=titles))
+    for name,o in (('nrows',nrows), ('ncols',ncols)):
+        check('show_images', **{name: None if o is None or o>=1 else ValueError(f'must be at least 1, not {o}')})
+    ncols = min(ncols or (math.ceil(n/nrows) if nrows else 10), n)
+    nrows = math.ceil(n/ncols)    # so that every image is shown
     line = 0.25 if any(t is not None for t in titles) else 0.05
-    fig,axs = plt.subplots(nrows, ncols, figsize=(ncols*imsize, nrows*(imsize+line) + (0.35 if suptitle else 0)), squeeze=False, layout='constrained')
+    size = ncols*imsize,nrows*(imsize+line) + (0.35 if suptitle else 0)
+    fig,axs = plt.subplots(nrows, ncols, figsize=size, squeeze=False, layout='constrained')
     for ax in axs.flat: ax.set_axis_off()
     for ax,a,t in zip(axs.flat, arrays, titles): show_image(a, ax=ax, title=t, **kwargs)
     if suptitle: fig.suptitle(suptitle)
-    return axs.flat[:len(ims)]
+    return axs.flat[:n]
 
 # %% ../nbs/foundations/00_tensor.ipynb #29b28196
 @dataclass(frozen=True)
@@ -263,44 +269,53 @@ class Broadcast:
     def __repr__(self):
         axes = range(-max(map(len, self.shapes)), 0)
         rows = [[str(s[i]) if len(s)>=-i else '.' for i in axes] for s in self.shapes]
-        result = [str(n) for n in self.shape] if self.fits else ['x' if len(_lengths(self.shapes, i))>1 else '' for i in axes]
+        odd = ['x' if len(_lengths(self.shapes, i))>1 else '' for i in axes]
+        result = [str(n) for n in self.shape] if self.fits else odd
         table = [['axis', *map(str, axes)], *([_letter(i), *r] for i,r in enumerate(rows)), ['result', *result]]
         w = max(len(c) for row in table for c in row[1:] or ['']) + 2
         lines = [f'{row[0]:<7}' + ''.join(f'{c:>{w}}' for c in row[1:]) for row in table]
         return '\n'.join([*lines[:-1], '-'*len(lines[0]), lines[-1], *self.notes])
+
+def explain_broadcast(*shapes, # two or more shapes (tuples or lists of ints), or tensors or arrays, or numbers
+                     )->Broadcast: # prints as a table, with fits, shape and notes
+    "Show how shapes line up, what is stretched, and where they don't fit (source: NumPy's user guide, 'Broadcasting')."
+    wrong = ValueError('give two or more shapes, such as explain_broadcast((10,28,28), (28,28))')
+    check('explain_broadcast', None if shapes else wrong)
+    shapes = [_shape(o) for o in shapes]
+    notes,wrong,out = [],[],[]
+    for ax in range(-max(map(len, shapes)), 0):
+        lengths = _lengths(shapes, ax)
+        if len(lengths)>1: wrong.append(_misfit(shapes, ax))
+        n = lengths.pop() if lengths else 1
+        out.append(n)
+        notes += _stretched(shapes, ax, n)
+    return Broadcast(shapes, None if wrong else tuple(out), wrong or notes)
 
 # %% ../nbs/foundations/00_tensor.ipynb #cfe28743
 def _lengths(shapes, i):
     "The different lengths on axis `i`, counted from the right, other than 1."
     return {s[i] for s in shapes if len(s)>=-i} - {1}
 
-def _letter(i):
-    "The name of the `i`-th shape."
-    return chr(97+i) if i<26 else str(i)
+def _letter(i): return chr(97+i) if i<26 else str(i)
+
+def _misfit(shapes, ax):
+    "A sentence on an axis whose lengths don't fit."
+    have = [f'{_letter(i)} has {s[ax]}' for i,s in enumerate(shapes) if len(s)>=-ax and s[ax]!=1]
+    return f"axis {ax}: doesn't fit: {' and '.join(have)}; lengths must be equal, or 1"
+
+def _stretched(shapes, ax, n):
+    "A sentence for each shape that grows on an axis to length n."
+    for i,s in enumerate(shapes):
+        grows = f' and stretched to {n}' if n!=1 else ' with length 1'
+        if len(s)<-ax: yield f'axis {ax}: {_letter(i)} has no such axis; it is added{grows}'
+        elif s[ax]==1 and n!=1: yield f'axis {ax}: {_letter(i)} is stretched from 1 to {n}'
 
 def _shape(o):
-    "The shape of a tensor or array, or a shape itself."
-    s = tuple(getattr(o, 'shape', o if isinstance(o, (tuple,list)) else ()))
-    if not s and not hasattr(o, 'shape') and not isinstance(o, (tuple,list)) and not isinstance(o, (int,float)):
-        raise TypeError(f'explain_broadcast: {o!r} is neither a tensor nor a shape; give shapes as tuples or lists, such as (28,28)')
-    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n>=0 for n in s):
-        raise ValueError(f'explain_broadcast: a shape holds whole numbers from 0 up, not {s}; to give a list of values, make a tensor of it first')
+    "The shape of a tensor or array, or a shape itself; that of a number is empty."
+    s = getattr(o, 'shape', () if isinstance(o, (int, float)) else o)
+    wrong = f'{o!r} is neither a tensor nor a shape; give shapes as tuples or lists, such as (28,28)'
+    check('explain_broadcast', None if isinstance(s, (tuple, list)) else TypeError(wrong))
+    wrong = f'a shape holds whole numbers from 0 up, not {s}; to give a list of values, make a tensor of it first'
+    fine = all(isinstance(n, Integral) and not isinstance(n, bool) and n>=0 for n in s)
+    check('explain_broadcast', None if fine else ValueError(wrong))
     return tuple(map(int, s))
-
-def explain_broadcast(*shapes, # two or more shapes (tuples or lists of ints), or tensors or arrays, whose shapes are taken; a number has the empty shape
-                     )->Broadcast: # prints as a table, with fits, shape and notes
-    "Show how shapes line up under broadcasting: which axes are added or stretched, and where and why they don't fit (source: NumPy's user guide, 'Broadcasting')."
-    if not shapes: raise ValueError('explain_broadcast: give two or more shapes, such as explain_broadcast((10,28,28), (28,28))')
-    shapes = [_shape(o) for o in shapes]
-    notes,wrong,out = [],[],[]
-    for ax in range(-max(map(len, shapes)), 0):
-        lengths = _lengths(shapes, ax)
-        if len(lengths)>1:
-            which = ' and '.join(f'{_letter(i)} has {s[ax]}' for i,s in enumerate(shapes) if len(s)>=-ax and s[ax]!=1)
-            wrong.append(f"axis {ax}: doesn't fit: {which}; lengths must be equal, or 1")
-        n = lengths.pop() if lengths else 1
-        out.append(n)
-        for i,s in enumerate(shapes):
-            if len(s)<-ax: notes.append(f'axis {ax}: {_letter(i)} has no such axis; it is added' + (f' and stretched to {n}' if n!=1 else ' with length 1'))
-            elif s[ax]==1 and n!=1: notes.append(f'axis {ax}: {_letter(i)} is stretched from 1 to {n}')
-    return Broadcast(shapes, None if wrong else tuple(out), wrong or notes)

@@ -131,7 +131,7 @@ def gradient_descent(loss_func, # function from the parameters, a tensor of rank
         if zero_grad: p.grad = None
     return pd.DataFrame(rows, columns=['step', *names, *(f'grad_{n}' for n in names), 'loss', 'lr'])
 
-# %% ../nbs/foundations/03_sgd.ipynb #36b156f2
+# %% ../nbs/foundations/03_sgd.ipynb #4cd91e63
 def _wrong_rate(lr):
     "Complain about a learning rate that isn't a positive number."
     if number(lr, above=0): return ValueError(f'the learning rate must be a positive number, such as 0.1, not {lr!r}')
@@ -142,7 +142,7 @@ def _wrong_loss(loss, where, lr, steps, batch=()):
         return ValueError('the loss must be one number, a tensor of rank 0; take the mean of the errors')
     if not loss.requires_grad:
         return ValueError('the loss does not depend on the parameters; calculate it from them with tensor operations')
-    if not math.isfinite(loss): return _not_finite(loss.item(), where, lr, steps, batch)
+    if not math.isfinite(loss.item()): return _not_finite(loss.item(), where, lr, steps, batch)
 
 def _not_finite(loss, where, lr, steps=None, batch=()):
     "Explain a loss that is nan or infinite after a number of steps (None if unknown)."
@@ -150,8 +150,10 @@ def _not_finite(loss, where, lr, steps=None, batch=()):
         if isinstance(o, Tensor) and not o.isfinite().all():
             return FloatingPointError(f'the loss is not a number at {where}: the {what} of that batch hold nan or '
                                       'infinite values; mend or leave out those items')
-    data = 'look for nan or very large numbers in the data and the first parameters; describe(...) shows their range'
-    rate = f'most likely the learning rate {lr:g} is too large, so that each step overshoots the last; try {lr/10:g}'
+    data = ('look for nan or very large numbers in the data, or in the parameters it starts with; '
+            'describe(...) shows their range')
+    rate = (f'most likely the learning rate {lr:g} is too large, so that each step overshoots by more than the one '
+            f'before; try {lr/10:g}')
     why = rate if steps else f'no step has been taken yet, so {data}'
     if steps is None: why = f'if no step has been taken yet, {data}; otherwise {rate}'
     return FloatingPointError(f'the loss became {loss} at {where}: {why}')
@@ -258,7 +260,8 @@ def train_epoch(model, # function from a batch of inputs to predictions
 def _take_step(params, lr):
     "Move every parameter against its gradient, which is then thrown away."
     unused = all(p.grad is None for p in params)
-    check('train_epoch', ValueError('the loss does not depend on params; give those of the model') if unused else None)
+    wrong = 'the loss does not depend on params; give the parameters that the model calculates with'
+    check('train_epoch', ValueError(wrong) if unused else None)
     for p in params:
         if p.grad is not None: p -= lr*p.grad
         p.grad = None

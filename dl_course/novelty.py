@@ -62,7 +62,7 @@ def _collect(model, batches, n_inp=1):
 def last_features(model:nn.Module, # a model with a linear layer; it is left as it was
                   batches, # inputs as the model takes them: tensors [n, ...], or tuples that begin with them
                   n_inp:int=1, # how many parts of a tuple are inputs
-                 )->Tensor: # what goes into the last linear layer, or a head of fastai's, [inputs, features], on the CPU
+                 )->Tensor: # what goes into the last linear layer or fastai's head, [inputs, features], on the CPU
     "The features of many inputs; raises `ValueError` when the model has no linear layer."
     return _collect(model, batches, n_inp)[0]
 
@@ -99,7 +99,7 @@ def _distance(f, known):
 
 class Novelty:
     "How far the features of an input are from those of the training inputs; above 1, the threshold, it is unlike them."
-    def __init__(self, share:float=.95, # the share of new inputs of the known kinds that should stay below the threshold
+    def __init__(self, share:float=.95, # the share of new inputs of known kinds that should stay below the threshold
                  keep:int=1000, # training inputs whose features are kept, as many of each class where there are enough
                  seed:int=0, # which ones are kept depends on it
                 ):

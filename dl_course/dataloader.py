@@ -42,7 +42,7 @@ def _collate(items, numbers, part=''):
         return tuple(_collate(o, numbers, f'part {k} of ') for k,o in enumerate(zip(*items)))
     return tensor(list(items))
 
-# %% ../nbs/foundations/04_dataloader.ipynb #2186595c
+# %% ../nbs/foundations/04_dataloader.ipynb #0a01d1a5
 def _likeness(o):
     "What all items of a batch must share: their kind, and the shape or length where they have one."
     if isinstance(o, (Tensor, np.ndarray)): return isinstance(o, Tensor),o.shape
@@ -290,7 +290,7 @@ def _from_workers(dl, positions):
 
 def _unchanged(b): return b
 
-# %% ../nbs/foundations/04_dataloader.ipynb #b9a00cab
+# %% ../nbs/foundations/04_dataloader.ipynb #aa6cf78c
 def _class_names(y, vocab):
     "The names of classes in place of their numbers; anything else stays as it is."
     numbers = isinstance(y, Tensor) and y.ndim==1 and not y.is_floating_point()

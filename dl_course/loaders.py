@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DataLoaders']
 
-# %% ../nbs/foundations/04a_loaders.ipynb #f11278ca
+# %% ../nbs/foundations/04a_loaders.ipynb #82e40dc7
 from pathlib import Path
 import math
 import numpy as np, pandas as pd, torch
@@ -14,7 +14,7 @@ from .prepare import Prepare
 from .tensor import tensor
 from .dataloader import DataLoader, _Rows, _as_tensor, _collate, _draw_seed
 
-# %% ../nbs/foundations/04a_loaders.ipynb #73df9533
+# %% ../nbs/foundations/04a_loaders.ipynb #ecce8624
 class DataLoaders:
     "A loader for training and one for validation, with what a Learner wants to know about them."
     def __init__(self,
@@ -159,7 +159,7 @@ class DataLoaders:
             y,valid_y = (None if o is None else _numbered(o.astype(str), vocab) for o in (y, valid_y))
         return cls.from_tensors(x, y, valid_x, valid_y, normalize=normalize, vocab=vocab, **{'names': names, **kwargs})
 
-# %% ../nbs/foundations/04a_loaders.ipynb #263f4374
+# %% ../nbs/foundations/04a_loaders.ipynb #4e36451d
 def _no_loaders(loaders):
     "Complain unless there are loaders, each of which can be looped over again and again."
     if not loaders: return ValueError('give at least one loader, such as DataLoaders(train, valid)')

@@ -146,7 +146,7 @@ class Prepare:
     dtype:str='float32' # type of the numbers that the model gets
     mode:str=None # kind image, 'L' for grey, 'RGB' or 'RGBA'; by default grey stays grey, and all else becomes RGB
     size:tuple=None # kind image, height and width in pixels, or one number for both; by default images keep their own
-    fit:str='crop' # for other sizes: 'crop' (cut off what sticks out), 'pad' (all of it, on black) or 'squish' (distort)
+    fit:str='crop' # for other sizes: 'crop' (cut off what sticks out), 'pad' (all of it, on black), 'squish' (distort)
     mean:tuple=None # for each channel of an image or each column of a table, what is subtracted
     std:tuple=None # for each of them, what the difference is divided by
     read:str='fast' # 'fast' (upright, JPEGs in less detail), 'photo' (upright, on white) or 'plain' (as in the file)

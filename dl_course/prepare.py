@@ -9,7 +9,7 @@ __all__ = ['open_image', 'Prepare']
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BytesIO
-from numbers import Integral
+from numbers import Integral, Number
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,8 +19,11 @@ from .check import check, one_of
 @contextmanager
 def _opened_image(x):
     "An image file, or the bytes of one, of which only the beginning has been read."
+    if isinstance(x, (str, Path)) and Path(x).exists() and not Path(x).is_file():
+        raise ValueError(f'{x} cannot be read as an image: it is a folder, or something else that is not a file')
     try:
         with Image.open(BytesIO(x) if isinstance(x, (bytes, bytearray)) else x) as im: yield im
+    except PermissionError: raise
     except FileNotFoundError: raise FileNotFoundError(f'there is no image file {x}') from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         raise ValueError(_why_unreadable(x, e)) from e
@@ -38,7 +41,7 @@ def open_image(x, # a file, the bytes of one, or a PIL image
 
 # %% ../nbs/foundations/03b_prepare.ipynb #929ead77
 def _why_unreadable(x, e):
-    "Why a file is no image, in one sentence that names it."
+    "Why a file isn't an image, in one sentence that names it."
     if isinstance(x, (bytes, bytearray)): return 'these bytes are not those of an image file'
     why = 'the file is empty' if Path(x).is_file() and not Path(x).stat().st_size else e
     return f'{x} cannot be read as an image ({why}); remove it or replace it'
@@ -138,6 +141,18 @@ def _no_stats(mean, std):
 # %% ../nbs/foundations/03b_prepare.ipynb #39d2648e
 def _lists(o): return [_lists(v) for v in o] if isinstance(o, tuple) else o
 
+def _plain_value(o):
+    "A number of NumPy's as one of Python's, a list as a tuple; anything else as it is."
+    if isinstance(o, np.generic): return o.item()
+    return tuple(o) if isinstance(o, list) else o
+
+def _of_type(a, dtype):
+    "Numbers as another type; raises `ValueError` when a type of whole numbers can't hold them."
+    b = a.astype(dtype)
+    if b.dtype.kind in 'iub' and not (b==a).all():
+        raise ValueError(f'numbers of type {dtype} are needed, and {a[b!=a].flat[0]} is not one')
+    return b
+
 @dataclass(frozen=True)
 class Prepare:
     "How inputs are made ready for a model, told as data; raises `ValueError` for what cannot be done."
@@ -153,10 +168,10 @@ class Prepare:
     steps:tuple=None # kind image, what is done in place of fit, step by step; size then says what comes out
 
     def __post_init__(self):
-        if isinstance(self.size, Integral): object.__setattr__(self, 'size', (self.size, self.size))
         for k in ('shape', 'size', 'mean', 'std', 'steps'):
             o = getattr(self, k)
-            if o is not None: object.__setattr__(self, k, tuple(tuple(v) if isinstance(v, list) else v for v in o))
+            if isinstance(o, Number): o = (o,o) if k=='size' else (o,)
+            if o is not None: object.__setattr__(self, k, tuple(map(_plain_value, o)))
         self._check()
 
     def _check(self):
@@ -171,6 +186,8 @@ class Prepare:
               *map(_wrong_step, steps), _no_stats(self.mean, self.std),
               None if self.mode or self.read!='plain' else ValueError(
                   "with read='plain' say the mode, such as mode='RGB'"),
+              None if self.kind=='image' or not (self.size or self.mode or self.steps) else ValueError(
+                  "size, mode and steps are for images; say kind='image'"),
               None if not (channels and self.mean) or len(self.mean)==channels else ValueError(
                   f'images of mode {self.mode!r} have {channels} channels, but there are {len(self.mean)} means'))
 
@@ -179,7 +196,7 @@ class Prepare:
              )->np.ndarray: # an image as uint8 [h, w, c]; other numbers in their dtype and shape
         "One input as an array; raises `ValueError` naming the file that cannot be read."
         if self.kind=='image': return self._pixels(x)
-        a = _numbers(x).astype(self.dtype)
+        a = _of_type(_numbers(x), self.dtype)
         check('Prepare', None if self.shape in (None, a.shape) else ValueError(
             f'one input has shape {list(self.shape)}, but this has {list(a.shape)}'))
         return a

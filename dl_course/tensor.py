@@ -16,7 +16,7 @@ from torch import Tensor
 from PIL import Image
 import matplotlib, matplotlib.pyplot as plt
 from .check import check, file, not_empty, same_length
-from .prepare import _open, _upright
+from .prepare import open_image
 
 # %% ../nbs/foundations/00_tensor.ipynb #514d6465
 def show_pixels(im, # one grey image: PIL image, array or tensor, [h, w]; or any table of numbers
@@ -188,7 +188,7 @@ def _pixels(o, mode, name):
         check('stack_images', None if a.ndim in (2,3) else ValueError(wrong))
         return a
     if not isinstance(o, Image.Image): check('stack_images', file(o))
-    return _converted(_upright(o if isinstance(o, Image.Image) else _open(o)), mode, name)
+    return _converted(open_image(o), mode, name)
 
 def _converted(im, mode, name):
     "The pixels of a PIL image in another mode, 8 bits each."

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Subset
 from ..check import check, index, not_empty, number, whole
-from ..prepare import _is_grey, _on_white, _open, _upright
+from ..prepare import _is_grey, _on_white, open_image
 from ..tensor import show_images
 from ..learner import _in_data_order
 
@@ -127,7 +127,7 @@ _BLANK = np.full((2, 2, 3), 255, dtype=np.uint8)           # where there is no p
 
 def _small_image(file, size):
     "The picture in a file, upright, within `size` (width, height), in 8 bits; what can be seen through is white."
-    im = _on_white(_upright(_open(file, size)))
+    im = _on_white(open_image(file, size))
     if im.mode[0] in 'IF':                                 # more than 8 bits: the brightest becomes white
         a = np.asarray(im, dtype=float)
         im = Image.fromarray((a/max(a.max(), 1)*255).clip(0).astype(np.uint8))

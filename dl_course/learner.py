@@ -5,43 +5,31 @@
 # %% auto #0
 __all__ = ['CancelBackwardException', 'CancelStepException', 'CancelBatchException', 'CancelTrainException',
            'CancelValidException', 'CancelEpochException', 'CancelFitException', 'Callback', 'TrainEvalCallback',
-           'Learner', 'trainable_params', 'Metric', 'AvgMetric', 'AvgLoss', 'accuracy', 'error_rate', 'Accumulate',
-           'as_metric', 'CrossEntropyLoss', 'BCEWithLogitsLoss', 'MSELoss', 'AvgSmoothLoss', 'Recorder',
-           'GatherPredsCallback', 'FiniteLoss', 'set_seed']
+           'trainable_params', 'Learner']
 
-# %% ../nbs/foundations/06_learner.ipynb #adaabd28
+# %% ../nbs/foundations/06_learner.ipynb #691c6cfb
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import MethodType
-import copy, inspect, math, random, sys, time
-import numpy as np, pandas as pd, torch
+import torch
 from torch import nn, Tensor
 from fastcore.foundation import L
-from fastcore.basics import class2attr, patch
-import matplotlib.pyplot as plt
-from .tensor import show_images, tensor
-from .files import read_tensors, write_tensors
-from .optimizer import OptimWrapper, SGD
+from fastcore.basics import class2attr
+from .check import check, function, of_type, whole
+from .metrics import _loss_for, as_metric
+from .optimizer import SGD
 
-# %% ../nbs/foundations/06_learner.ipynb #e24c75e7
-_events = '''after_create before_fit before_epoch before_train before_batch after_pred after_loss before_backward after_cancel_backward after_backward
-    before_step after_cancel_step after_step after_cancel_batch after_batch after_cancel_train after_train before_validate after_cancel_validate
+# %% ../nbs/foundations/06_learner.ipynb #781871a0
+_events = '''after_create before_fit before_epoch before_train before_batch after_pred after_loss
+    before_backward after_cancel_backward after_backward before_step after_cancel_step after_step
+    after_cancel_batch after_batch after_cancel_train after_train before_validate after_cancel_validate
     after_validate after_cancel_epoch after_epoch after_cancel_fit after_fit'''.split()
 
 # those of a batch, which a callback can do without in training or in validation
 _batch_events = set(_events[_events.index('before_batch'):_events.index('after_batch')+1]) - {'after_cancel_step'}
 
-# %% ../nbs/foundations/06_learner.ipynb #1f026c52
-def _fastai(name): return getattr(sys.modules.get('fastai.callback.core'), name, None)
-
-class _Cancel(Exception):
-    "Base of the exceptions by which a callback skips a part of the loop; where fastai is loaded, each is one of fastai's, too."
-    def __new__(cls, *args):
-        theirs = _fastai(cls.__name__)
-        if theirs and not issubclass(cls, theirs): cls = type(cls.__name__, (cls, theirs), {})
-        return Exception.__new__(cls, *args)
-
+# %% ../nbs/foundations/06_learner.ipynb #5dc61da0
+class _Cancel(Exception): "What skips a part of the loop."
 class CancelBackwardException(_Cancel): "Skip the backward pass and go to `after_backward`."
 class CancelStepException(_Cancel): "Skip the optimizer's step and go to `after_step`."
 class CancelBatchException(_Cancel): "Skip the rest of the batch and go to `after_batch`."
@@ -50,29 +38,23 @@ class CancelValidException(_Cancel): "Skip the rest of the validation part of th
 class CancelEpochException(_Cancel): "Skip the rest of the epoch and go to `after_epoch`."
 class CancelFitException(_Cancel): "End the training and go to `after_fit`."
 
-def _either(cls):
-    "An exception of ours, and fastai's of the same name where fastai is loaded: what `except` needs."
-    theirs = _fastai(cls.__name__)
-    return (cls, theirs) if theirs else cls
-
-def _is_cancel(e): return any(c.__name__.startswith('Cancel') for c in type(e).__mro__)
-
-# %% ../nbs/foundations/06_learner.ipynb #07ce4c9c
+# %% ../nbs/foundations/06_learner.ipynb #9f406520
 class Callback:
     "Something to be done at certain moments of the training: a class with methods that are named like the events."
-    order = 0 # callbacks with a lower order are called first
-    run,run_train,run_valid,remove_on_fetch = True,True,True,False
-    learn = None
+    order,learn,remove_on_fetch = 0,None,False # callbacks with a lower order are called first
+    run = run_train = run_valid = True # whether it wants any events, those of training batches, of validation batches
 
-    def __init__(self, **events): # functions by name of the event, each called with the callback, for a callback without a class
-        for event,f in events.items():
-            if event not in _events: raise TypeError(f'{type(self).__name__}: there is no event {event!r}; the events are {", ".join(_events)}')
-            setattr(self, event, MethodType(f, self))
+    def __init__(self,
+                 **events, # functions by name of the event, called with the callback, for a callback without a class
+                ):
+        check(type(self).__name__, *map(_no_event, events))
+        for event,f in events.items(): setattr(self, event, MethodType(f, self))
 
     def __repr__(self): return type(self).__name__
 
     def __getattr__(self, k):
-        if k.startswith('__') or self.learn is None: raise AttributeError(f'{type(self).__name__} has no {k!r}, and belongs to no Learner that might')
+        if k.startswith('__') or self.learn is None:
+            raise AttributeError(f'{type(self).__name__} has no {k!r}, and belongs to no Learner that might')
         return getattr(self.learn, k)
 
     @property
@@ -80,19 +62,15 @@ class Callback:
         "Name under which the Learner knows this callback: that of the class in snake case, without Callback."
         return class2attr(self, 'Callback')
 
-    def __call__(self, event):
-        "Do what is to be done at an event, as fastai's Learner asks for it."
-        inner = event in _batch_events
-        if self.run and (not inner or (self.run_train if getattr(self, 'training', True) else self.run_valid)):
-            f = _method(self, event)
-            if f: f()
-        if event=='after_fit': self.run = True
+def _no_event(name):
+    "Complain about a name that no event has."
+    return None if name in _events else ValueError(f'there is no event {name!r}; the events are {", ".join(_events)}')
 
 def _method(cb, event):
     "A callback's own method for an event, or None."
     return getattr(cb, event) if event in vars(cb) or hasattr(type(cb), event) else None
 
-# %% ../nbs/foundations/06_learner.ipynb #36e06657
+# %% ../nbs/foundations/06_learner.ipynb #e3c25773
 class TrainEvalCallback(Callback):
     "Puts the model into training or evaluation mode, and counts the batches."
     order,run_valid = -10,False
@@ -101,29 +79,92 @@ class TrainEvalCallback(Callback):
         self.learn.train_iter,self.learn.pct_train = 0,0.
     def before_train(self):
         self.learn.pct_train = self.learn.epoch/self.learn.n_epoch
-        self.model.train()
         self.learn.training = True
+        self.model.train()
     def after_batch(self):
         learn = self.learn
         learn.pct_train += 1./(learn.n_iter*learn.n_epoch)
         learn.train_iter += 1
     def before_validate(self):
-        self.model.eval()
         self.learn.training = False
+        self.model.eval()
 
-# %% ../nbs/foundations/06_learner.ipynb #57111b9c
-class _Loop:
-    "The training loop: it does what every training does, and announces what it does."
-    training = running = validating = interrupted = False
-    epoch,n_epoch,first_epoch,n_passes,opt = 0,1,0,0,None
+# %% ../nbs/foundations/06_learner.ipynb #b00d6fb8
+def trainable_params(model:nn.Module, # the model
+                    )->list: # parameters
+    "The parameters of a model that are trained: one group."
+    return [p for p in model.parameters() if p.requires_grad]
 
-    def _with_events(self, f, event, cancel):
-        "Do something between the events before_... and after_..., unless it is cancelled."
-        try:
-            self(f'before_{event}')
-            f()
-        except _either(cancel): self(f'after_cancel_{event}')
-        self(f'after_{event}')
+_norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.LayerNorm, nn.GroupNorm)
+
+def _norm_params(model):
+    return [p for m in model.modules() if isinstance(m, _norms) for p in m.parameters(recurse=False)]
+
+def _biases(model):
+    return [m.bias for m in model.modules() if isinstance(getattr(m, 'bias', None), nn.Parameter)]
+
+def _listed(o):
+    "None, one thing or several, as a list."
+    if o is None: return []
+    return list(o) if isinstance(o, (list, tuple, L)) else [o]
+
+def _one_batch(dl):
+    "The first batch of a loader; an empty one where there is none."
+    return dl.one_batch() if hasattr(dl, 'one_batch') else next(iter(dl), ())
+
+def _not_loaders(dls):
+    "Complain about anything but loaders for training and validation."
+    if hasattr(dls, 'train') and hasattr(dls, '__getitem__'): return None
+    return TypeError(f'must be DataLoaders, such as DataLoaders(train_dl, valid_dl), not {type(dls).__name__}')
+
+def _not_loss(f):
+    "Complain about what is no function, or a class of which no loss was made."
+    if isinstance(f, type): return TypeError(f'is a class; make one of it, {f.__name__}()')
+    return None if f is None else function(f)
+
+def _not_addable(learn, cb):
+    "Complain about what is no callback, or has the name of something else."
+    if not hasattr(cb, 'order'): return TypeError(f'a callback is a Callback, or a class of them, not {cb!r}')
+    if not hasattr(type(learn), cb.name) and hasattr(vars(learn).get(cb.name, cb), 'order'): return None
+    return ValueError(f'a callback cannot be called {type(cb).__name__}: learn.{cb.name} is something else; '
+                      'give the class another name')
+
+# %% ../nbs/foundations/06_learner.ipynb #e3151332
+class Learner:
+    "The data, the model, the loss and the optimizer, and the loop that trains with them."
+    default_cbs = [TrainEvalCallback] # what each Learner has
+    training = validating = False # what it is doing: learning from a batch; only measuring, outside of a training
+    epoch,n_epoch,n_passes,opt = 0,1,0,None
+
+    def __init__(self,
+                 dls, # DataLoaders, of this library or of fastai, or anything with train and valid that gives batches
+                 model:nn.Module, # the model
+                 loss_func=None, # function of predictions and targets; by default the one that suits the targets
+                 opt_func=SGD, # called with the parameters and lr, gives the optimizer: a class, or a partial of one
+                 lr:float=1e-3, # learning rate where fit is given none
+                 splitter=None, # function from the model to its parameters, a list or one per group; by default a list
+                 cbs=None, # callbacks besides the default ones
+                 metrics=None, # function or metric, or several, measured on the validation set after each epoch
+                 path=None, # folder for files; by default that of the data, or the current one
+                 model_dir='models', # folder in path for weights and checkpoints
+                 wd:float=None, # weight decay; by default the optimizer's
+                 wd_bn_bias:bool=False, # whether weight decay also holds for biases and normalization layers
+                 train_bn:bool=True, # whether normalization layers are trained even when frozen
+                 moms:tuple=(.95,.85,.95), # momentum of one cycle: at the start, the lowest, at the end
+                 default_cbs:bool=True, # whether to begin with the default callbacks
+                ):
+        check('Learner', dls=_not_loaders(dls), loss_func=_not_loss(loss_func), opt_func=function(opt_func),
+              model=of_type(model, nn.Module, 'a module', 'such as nn.Linear(784, 10)'))
+        self.dls,self.model,self.opt_func = dls,model,opt_func
+        self.loss_func = self._default_loss() if loss_func is None else loss_func
+        self.lr,self.wd,self.moms = lr,wd,moms
+        self.splitter,self.wd_bn_bias,self.train_bn = splitter or trainable_params,wd_bn_bias,train_bn
+        self.path,self.model_dir = Path(getattr(dls, 'path', '.') if path is None else path),model_dir
+        self.metrics = L(as_metric(m) for m in _listed(metrics))
+        self.cbs,self._found = L(),{}
+        if default_cbs: self.add_cbs(self.default_cbs)
+        self.add_cbs(cbs)
+        self('after_create')
 
     def fit(self,
             n_epoch:int, # passes through the training data
@@ -132,13 +173,36 @@ class _Loop:
             cbs=None, # callbacks for this training only
             reset_opt:bool=False, # whether to begin with a new optimizer
             start_epoch:int=0, # the first epochs, which are left out
-            resume=False, # whether to keep checkpoints and go on from the last one after an interruption; or a name for their file
            ):
-        "Train for some epochs; raises `FloatingPointError` when the loss is no longer a number, and `ValueError` for data that doesn't fit."
-        with self._prepared(n_epoch, lr, wd, cbs, reset_opt, start_epoch, resume): self._with_events(self._do_fit, 'fit', CancelFitException)
+        "Train for some epochs."
+        check('fit', n_epoch=whole(n_epoch, 0))
+        outside = ValueError(f'must be from 0 to n_epoch, {n_epoch}, not {start_epoch!r}')
+        check('fit', start_epoch=whole(start_epoch, 0, n_epoch) and outside)
+        self.n_epoch,self.first_epoch = n_epoch,start_epoch
+        if wd is None: wd = self.wd
+        with self.added_cbs(cbs):
+            if reset_opt or self.opt is None: self.create_opt()
+            if wd is not None: self.opt.set_hypers(wd=wd)
+            self.opt.set_hypers(lr=self.lr if lr is None else lr)
+            self._within_fit(self._do_fit)
+
+    def _within_fit(self, f):
+        "Do something between `before_fit` and `after_fit`, with the model where the data is."
+        self._to_device()
+        self._with_events(f, 'fit', CancelFitException)
+        for cb in self.cbs: cb.run = True
+
+    def _with_events(self, f, event, cancel):
+        "Do something between the events before_... and after_..., unless it is cancelled."
+        try:
+            self(f'before_{event}')
+            f()
+        except cancel: self(f'after_cancel_{event}')
+        self(f'after_{event}')
 
     def _do_fit(self):
-        for self.epoch in range(self.first_epoch, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
+        for self.epoch in range(self.first_epoch, self.n_epoch):
+            self._with_events(self._do_epoch, 'epoch', CancelEpochException)
 
     def _do_epoch(self):
         self._do_epoch_train()
@@ -150,28 +214,29 @@ class _Loop:
         self._with_events(self.all_batches, 'train', CancelTrainException)
         self.n_passes += 1
 
-    def _do_epoch_validate(self, ds_idx=1, dl=None):
-        self.dl = self.dls[ds_idx] if dl is None else dl
+    def _do_epoch_validate(self, dl=None):
+        self.dl = self.dls[1] if dl is None else dl
         with torch.no_grad(): self._with_events(self.all_batches, 'validate', CancelValidException)
 
     def all_batches(self):
         "Work on all batches of the current loader."
-        self.n_iter = self._n_batches()
+        self.n_iter = len(self.dl)
         for i,b in enumerate(self.dl): self.one_batch(i, b)
 
-    def one_batch(self, i, b):
+    def one_batch(self,
+                  i:int, # its number in this pass
+                  b, # a batch, as the loader gives it
+                 ):
         "Work on one batch: predict, and when training, learn from it."
         self.iter = i
         self.xb,self.yb = self._inputs_and_targets(b)
         self._with_events(self._do_one_batch, 'batch', CancelBatchException)
 
     def _do_one_batch(self):
-        try: self.pred = self.model(*self.xb)
-        except Exception as e: raise _explain_model(self.model, self.xb, e)
+        self.pred = self._attempt(self.model, *self.xb)
         self('after_pred')
         if self.yb:
-            try: self.loss_grad = self.loss_func(self.pred, *self.yb)
-            except Exception as e: raise _explain_loss(self, e)
+            self.loss_grad = self._attempt(self.loss_func, self.pred, *self.yb)
             self.loss = self.loss_grad.detach().clone()
         self('after_loss')
         if not self.training or not self.yb: return
@@ -182,58 +247,41 @@ class _Loop:
     def _backward(self): self.loss_grad.backward()
     def _step(self): self.opt.step()
 
-# %% ../nbs/foundations/06_learner.ipynb #40684a84
-class Learner(_Loop):
-    "The data, the model, the loss and the optimizer, and the loop that trains with them; what it doesn't have itself is looked up in the model."
-    default_cbs = [TrainEvalCallback] # what each Learner has; more are added below, and by other modules
-    checkpoint = None # what makes the callback for fit(resume=...); set by dl_course.callbacks
-    is_main_process = True
+    def _attempt(self, f, *args):
+        "What a function gives that was brought along; if it fails, `explain` decides what is raised."
+        try: return f(*args)
+        except Exception as e: raise self.explain(e, f, *args)
 
-    def __init__(self,
-                 dls, # DataLoaders, of this library or of fastai, or anything with train and valid that gives batches
-                 model:nn.Module, # the model
-                 loss_func=None, # function of predictions and targets; by default cross-entropy for class numbers, mean squared error for numbers
-                 opt_func=SGD, # called with the parameters and lr, gives the optimizer: one of ours, a class of torch.optim, or a partial of either
-                 lr:float=1e-3, # learning rate where fit is given none
-                 splitter=None, # function from the model to its parameters, as one list or as a list for each group; by default all in one group
-                 cbs=None, # callbacks besides the default ones
-                 metrics=None, # function or metric, or several, measured on the validation set after each epoch
-                 path=None, # folder for files; by default that of the data, or the current one
-                 model_dir='models', # folder in path for weights and checkpoints
-                 wd:float=None, # weight decay; by default the optimizer's
-                 wd_bn_bias:bool=False, # whether weight decay also holds for biases and normalization layers
-                 train_bn:bool=True, # whether normalization layers are trained even when frozen
-                 moms:tuple=(.95,.85,.95), # momentum of one cycle: at the start, the lowest, at the end
-                 default_cbs:bool=True, # whether to begin with the default callbacks
-                ):
-        if not (hasattr(dls, 'train') and hasattr(dls, '__getitem__')):
-            raise TypeError(f'Learner: dls must be DataLoaders, with a train and a valid loader, not {type(dls).__name__}; DataLoaders(train_dl, valid_dl) makes them')
-        if not isinstance(model, nn.Module): raise TypeError(f'Learner: the model must be a module, such as nn.Linear(784, 10), not {getattr(model, "__name__", repr(model))}')
-        for name,f in (('loss_func',loss_func), ('opt_func',opt_func)):
-            if f is not None and not callable(f): raise TypeError(f'Learner: {name} must be a function or a class, not {f!r}')
-        if isinstance(loss_func, type): raise TypeError(f'Learner: loss_func is a class; make one of it, {loss_func.__name__}()')
-        self.dls,self.model,self.opt_func,self.lr,self.splitter = dls,model,opt_func,lr,splitter or trainable_params
-        self.loss_func = _choose_loss(dls) if loss_func is None else loss_func
-        self.path,self.model_dir = Path(path if path is not None else getattr(dls, 'path', '.')),model_dir
-        self.wd,self.wd_bn_bias,self.train_bn,self.moms = wd,wd_bn_bias,train_bn,moms
-        self.metrics,self.logger = metrics,self._print
-        self.cbs,self._listeners,self.finished,self.unfinished = L(),{},{},None      # the last two are for fit(resume=...)
-        self._clear()
-        if default_cbs: self.add_cbs(self.default_cbs)
-        self.add_cbs(cbs)
-        self('after_create')
+    def explain(self,
+                e:Exception, # what was raised
+                failed, # by what: the model, the loss function or a callback
+                *args, # what that was given; a callback, the name of an event
+               )->Exception: # what to raise
+        "The error to raise when something fails that was brought along: here, the error itself."
+        return e
 
-    def __getattr__(self, k):
-        if k.startswith('__') or k=='model': raise AttributeError(k)
-        try: return getattr(self.model, k)
-        except AttributeError: raise AttributeError(f'neither the Learner nor its model has {k!r}') from None
+    def _inputs_and_targets(self, b):
+        "The two parts of a batch, each a tuple."
+        b = tuple(b) if isinstance(b, (tuple, list)) else (b,)
+        n = getattr(self.dls.train, 'n_inp', None) or max(1, len(b)-1)
+        return b[:n],b[n:]
 
-    @property
-    def metrics(self):
-        "The metrics, each with reset, accumulate, value and name."
-        return self._metrics
-    @metrics.setter
-    def metrics(self, ms): self._metrics = L(as_metric(m) for m in _listed(ms))
+    def _to_device(self):
+        "Move the model to where the data is meant to be worked on."
+        self.model.to(getattr(self.dls, 'device', None))
+
+    def create_opt(self):
+        "Make the optimizer anew."
+        self.opt = self.opt_func(list(self.splitter(self.model)), lr=self.lr)
+        if not self.wd_bn_bias: self.opt.no_decay = {*_norm_params(self.model), *_biases(self.model)}
+
+    def _default_loss(self):
+        "The loss that the data asks for, or else the one that suits the targets of a batch."
+        if getattr(self.dls, 'loss_func', None): return self.dls.loss_func
+        _,yb = self._inputs_and_targets(_one_batch(self.dls.train))
+        why = 'give a loss_func; it cannot be chosen, since the data has no targets that are tensors'
+        check('Learner', None if yb and isinstance(yb[-1], Tensor) else ValueError(why))
+        return _loss_for(yb[-1])
 
     @property
     def x(self):
@@ -244,1074 +292,58 @@ class Learner(_Loop):
         "The target of the present batch, or a tuple of several."
         return self.yb[0] if len(self.yb)==1 else self.yb
 
-    def _print(self, log): print(_row(self.recorder.metric_names, log))
-    def _clear(self): self.dl,self.xb,self.yb,self.pred,self.loss,self.loss_grad = None,(None,),(None,),None,None,None
-
-def _listed(o): return [] if o is None else list(o) if isinstance(o, (list, tuple, L)) else [o]
-
-# %% ../nbs/foundations/06_learner.ipynb #60b0bb61
-def _named(e, text):
-    "An exception of the same type as `e` whose message begins with a text that says where it came from."
-    try: return type(e)(f'{text}: {e}')
-    except Exception: return RuntimeError(f'{text}: {type(e).__name__}: {e}')
-
-def _mark(e):
-    "Note that an exception already says where it came from."
-    e.named = True
-    return e
-
-@patch
-def ordered_cbs(self:Learner,
-                event:str, # name of an event
-               )->list: # callbacks
-    "The callbacks that do something at an event, in the order in which they are called."
-    return [cb for cb,_ in self._find(event)]
-
-# %% ../nbs/foundations/06_learner.ipynb #1bfb6bdb
-@patch
-def _find(self:Learner, event):
-    "Who listens to an event: pairs of a callback and its method."
-    if event not in _events: raise ValueError(f'there is no event {event!r}; the events are {", ".join(_events)}')
-    found = [(cb, _method(cb, event)) for cb in sorted(self.cbs, key=lambda cb: cb.order)]
-    # a callback of fastai's is called as such, and asks itself whether it should run
-    return [(cb, f if isinstance(cb, Callback) else partial(cb, event)) for cb,f in found if f]
-
-def _announce(self, event):
-    "Call what listens to an event."
-    found = self._listeners.get(event)
-    if found is None: found = self._listeners[event] = self._find(event)
-    for cb,f in found:
-        if cb.learn is not self: continue       # another one has just removed it
-        if isinstance(cb, Callback) and not (cb.run and (event not in _batch_events or (cb.run_train if self.training else cb.run_valid))): continue
-        try: f()
-        except Exception as e:
-            if _is_cancel(e) or getattr(e, 'named', False): raise
-            raise _mark(_named(e, f'{type(cb).__name__}, at {event}')) from e
-    if event=='after_fit':
-        for cb in self.cbs: cb.run = True
-
-Learner.__call__ = _announce           # so that self('before_fit') announces that event
-
-# %% ../nbs/foundations/06_learner.ipynb #ca539d97
-@patch
-def add_cb(self:Learner,
-           cb, # a callback, or a class of callbacks
-          )->Learner: # itself
-    "Add a callback, which is then known under its name."
-    if isinstance(cb, type): cb = cb()
-    if not hasattr(cb, 'order') or not callable(cb): raise TypeError(f'a callback is a Callback, or a class of them, not {cb!r}')
-    if hasattr(type(self), cb.name) or not hasattr(self.__dict__.get(cb.name, cb), 'order'):
-        raise ValueError(f'a callback cannot be called {type(cb).__name__}: learn.{cb.name} is something else; give the class another name')
-    cb.learn = self
-    setattr(self, cb.name, cb)
-    self.cbs.append(cb)
-    self._listeners = {}
-    return self
-
-# %% ../nbs/foundations/06_learner.ipynb #369681ae
-@patch
-def remove_cb(self:Learner,
-              cb, # a callback, or a class of callbacks
-             )->Learner: # itself
-    "Remove a callback, or all those of a class."
-    for o in self._those(cb):
-        self.cbs = L(c for c in self.cbs if c is not o)
-        if self.__dict__.get(o.name) is o: delattr(self, o.name)
-        o.learn = None
-    self._listeners = {}
-    return self
-
-# %% ../nbs/foundations/06_learner.ipynb #8a7ec251
-@patch
-def _those(self:Learner, cbs):
-    "Which of the callbacks are meant by callbacks and classes."
-    return [c for c in self.cbs if any(isinstance(c, cb) if isinstance(cb, type) else c is cb for cb in _listed(cbs))]
-
-@patch
-def add_cbs(self:Learner,
-            cbs, # callbacks or classes of callbacks
-           )->Learner: # itself
-    "Add several callbacks."
-    for cb in _listed(cbs): self.add_cb(cb)
-    return self
-
-# %% ../nbs/foundations/06_learner.ipynb #f22df9eb
-@patch
-def remove_cbs(self:Learner,
-               cbs, # callbacks or classes of callbacks
-              )->Learner: # itself
-    "Remove several callbacks."
-    for cb in _listed(cbs): self.remove_cb(cb)
-    return self
-
-# %% ../nbs/foundations/06_learner.ipynb #07ebe375
-@patch
-@contextmanager
-def added_cbs(self:Learner,
-              cbs, # callbacks or classes of callbacks
-             ): # a context
-    "Have some more callbacks for a while."
-    cbs = [cb() if isinstance(cb, type) else cb for cb in _listed(cbs)]
-    self.add_cbs(cbs)
-    try: yield self
-    finally: self.remove_cbs(cbs)
-
-# %% ../nbs/foundations/06_learner.ipynb #9a5f4ed1
-@patch
-@contextmanager
-def removed_cbs(self:Learner,
-                cbs, # callbacks or classes of callbacks
-               ): # a context
-    "Do without some callbacks for a while."
-    cbs = self._those(cbs)
-    self.remove_cbs(cbs)
-    try: yield self
-    finally: self.add_cbs(cbs)
-
-# %% ../nbs/foundations/06_learner.ipynb #6da2bd8e
-def trainable_params(model:nn.Module, # the model
-                    )->list: # parameters
-    "The parameters of a model that are trained: one group."
-    return [p for p in model.parameters() if p.requires_grad]
-
-# %% ../nbs/foundations/06_learner.ipynb #ea1a1c10
-_norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.LayerNorm, nn.GroupNorm)
-
-def _norm_bias_params(model, with_bias):
-    "The parameters of normalization layers, and perhaps all biases."
-    res = [p for m in model.modules() if isinstance(m, _norms) for p in m.parameters(recurse=False)]
-    if with_bias: res += [p for m in model.modules() if not isinstance(m, _norms) and isinstance(p := getattr(m, 'bias', None), nn.Parameter)]
-    return res
-
-@patch
-def create_opt(self:Learner):
-    "Make the optimizer anew; raises `ValueError` when nothing in the model can be trained."
-    self.lr = getattr(self.opt_func, 'keywords', {}).get('lr', self.lr)
-    groups = list(self.splitter(self.model))
-    if not any(p.requires_grad for g in groups for p in ([g] if isinstance(g, Tensor) else g)):
-        raise ValueError('the model has no parameters that can be trained: is all of it frozen? learn.unfreeze() makes it trainable')
-    cls = getattr(self.opt_func, 'func', self.opt_func)
-    from_torch = isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
-    self.opt = (partial(OptimWrapper, opt=self.opt_func) if from_torch else self.opt_func)(groups, lr=self.lr)
-    if not self.wd_bn_bias: self.opt.no_decay = set(_norm_bias_params(self.model, True))
-    self._known = {id(p) for p in self.model.parameters()}
-
-@patch
-@contextmanager
-def _prepared(self:Learner, n_epoch, lr, wd, cbs, reset_opt, start_epoch, resume):
-    "Make ready for a training, and clean up after it."
-    if not isinstance(n_epoch, (int, np.integer)) or isinstance(n_epoch, bool) or n_epoch<0:
-        raise ValueError(f'fit: n_epoch must be a whole number, 0 or more, not {n_epoch!r}')
-    if not 0<=start_epoch<=n_epoch: raise ValueError(f'fit: start_epoch must be from 0 to n_epoch, {n_epoch}, not {start_epoch}')
-    if self.running: raise RuntimeError('fit: a training is running already, and a callback cannot begin another')
-    if hasattr(self.dls, '__len__') and len(self.dls)<2: raise ValueError('fit: there is no validation loader; give two, DataLoaders(train_dl, valid_dl)')
-    if resume and not self.checkpoint: raise ValueError('fit: checkpoints are in dl_course.callbacks; import it before resume is used')
-    with self.added_cbs(_listed(cbs) + ([self.checkpoint(resume)] if resume else [])):
-        if reset_opt or self.opt is None: self.create_opt()
-        elif self._known!={id(p) for p in self.model.parameters()}:
-            raise ValueError('fit: the model has other parameters than when its optimizer was made; reset_opt=True makes a new optimizer')
-        if wd is None: wd = self.wd
-        if wd is not None: self.opt.set_hypers(wd=wd)
-        self.opt.set_hypers(lr=self.lr if lr is None else lr)
-        self.n_epoch,self.first_epoch = n_epoch,start_epoch
-        with self._cleaned_up(): yield
-
-@patch
-@contextmanager
-def _cleaned_up(self:Learner):
-    "Move the model to the data, and leave a Learner that can be used, however the work in between ends."
-    self._put_on_device()
-    grad,self.running = torch.is_grad_enabled(),True
-    try: yield
-    except BaseException:
-        self.interrupted = True
-        for event in ('after_cancel_fit', 'after_fit'):
-            for cb,f in self._find(event):
-                if isinstance(cb, Callback) and not cb.run: continue
-                try: f()
-                except Exception: pass        # the first error is the one to report
-        for cb in self.cbs: cb.run = True
-        if self.opt is not None: self.opt.zero_grad()
-        raise
-    finally:
-        torch.set_grad_enabled(grad) # Ctrl-C in the moment when no_grad begins or ends would leave it switched off
-        self._listeners,self.training,self.running,self.interrupted = {},False,False,False
-        self._clear()
-
-@patch
-def _put_on_device(self:Learner):
-    "Move the model to where the data is meant to be worked on."
-    device = getattr(self.dls, 'device', None)
-    if device is not None: self.model.to(device)
-    self.device = next((p.device for p in self.model.parameters()), torch.device('cpu'))
-    if isinstance(self.loss_func, nn.Module): self.loss_func.to(self.device)
-
-# %% ../nbs/foundations/06_learner.ipynb #c5128df3
-@patch
-def _n_batches(self:Learner):
-    "The number of batches of the current loader."
-    n = len(self.dl)
-    if n: return n
-    raise ValueError(f'the {"training" if self.training else "validation"} loader gives no batches: '
-                     'is its data set empty, or smaller than a batch, with drop_last?')
-
-@patch
-def _inputs_and_targets(self:Learner, b):
-    "The two parts of a batch, on the model's device."
-    b = _plain(b if isinstance(b, (tuple, list)) else (b,))
-    if any(isinstance(o, Tensor) and o.device!=self.device for o in (b[0], b[-1])): b = _to_device(b, self.device)
-    n = getattr(self.dls, 'n_inp', None) or max(1, len(b)-1)
-    return tuple(b[:n]),tuple(b[n:])
-
-def _to_device(b, device):
-    "A batch, or a part of it, on a device."
-    if isinstance(b, Tensor): return b if b.device==device else b.to(device, non_blocking=True)
-    return type(b)(_to_device(o, device) for o in b) if isinstance(b, (tuple, list)) else b
-
-def _plain(x):
-    "A tensor of a subclass, such as fastai's TensorImage, as a plain one."
-    if isinstance(x, (tuple, list)): return tuple(_plain(o) for o in x)
-    return x.as_subclass(Tensor) if isinstance(x, Tensor) and type(x) is not Tensor and type(x) is not nn.Parameter else x
-
-# %% ../nbs/foundations/06_learner.ipynb #7a97eabd
-class Metric:
-    "What is measured on the validation set: `reset`, then `accumulate` for each batch, then `value`."
-    def reset(self):
-        "Forget all batches."
-    def accumulate(self,
-                   learn, # a Learner, or anything with pred, yb and loss
-                  ):
-        "Take in the batch that a Learner has just worked on: its `pred` and `yb`."
-    @property
-    def value(self):
-        "The result over all batches."
-        raise NotImplementedError
-    @property
-    def name(self):
-        "Name of its column: that of the class in snake case, without Metric."
-        return class2attr(self, 'Metric')
-
-def _n_items(b):
-    "The number of items in a batch, or in a part of one."
-    while isinstance(b, (tuple, list)): b = b[0]
-    return len(b)
-
-# %% ../nbs/foundations/06_learner.ipynb #55045f70
-class _Average(Metric):
-    "A number measured on each batch, averaged over the batches by their size; a subclass says what is measured."
-    def reset(self): self.total,self.count = 0.,0
-    def accumulate(self, learn):
-        n = _n_items(learn.yb)
-        self.total += float(self.measure(learn))*n
-        self.count += n
-    @property
-    def value(self): return self.total/self.count if self.count else None
-
-class AvgMetric(_Average):
-    "A function of predictions and targets, averaged over the batches by their size."
-    def __init__(self,
-                 func, # function of predictions and targets that gives a mean over the batch
-                ):
-        self.func = func
-    def measure(self,
-                learn, # a Learner, or anything with pred and yb
-               ): # a number
-        "What the function says of the present batch."
-        return self.func(learn.pred, *learn.yb)
-    @property
-    def name(self): return _func_name(self.func)
-
-# %% ../nbs/foundations/06_learner.ipynb #9f667f57
-class AvgLoss(_Average):
-    "The loss, averaged over the batches by their size."
-    name = 'loss'
-    def measure(self,
-                learn, # a Learner, or anything with a loss
-               )->Tensor: # a single number
-        "The loss of the present batch."
-        return learn.loss if learn.loss.ndim==0 else learn.loss.mean()
-
-def _func_name(f): return getattr(getattr(f, 'func', f), '__name__', type(f).__name__)       # of a partial, that of its function
-
-# %% ../nbs/foundations/06_learner.ipynb #81b270f9
-def accuracy(inp:Tensor, # predictions, a number for each class, [n, ..., classes]
-             targ:Tensor, # the right classes, [n, ...]
-             axis:int=-1, # the axis of the classes
-            )->Tensor: # between 0 and 1, rank 0
-    "Share of items whose largest prediction is that of the right class; raises `ValueError` when the shapes don't match."
-    if inp.shape[axis]==1:
-        raise ValueError(f'accuracy: predictions {list(inp.shape)} have one number for each item, and no largest one; for yes or no, batch_accuracy of dl_course.sgd is right')
-    pred = inp.argmax(axis)
-    if pred.numel()!=targ.numel():
-        raise ValueError(f'accuracy: predictions {list(inp.shape)} have {pred.numel()} answers along axis {axis}, '
-                         f'but there are {targ.numel()} targets, shape {list(targ.shape)}')
-    return (pred.flatten()==targ.flatten()).float().mean()
-
-# %% ../nbs/foundations/06_learner.ipynb #1d7253cb
-def error_rate(inp:Tensor, # predictions, a number for each class, [n, ..., classes]
-               targ:Tensor, # the right classes, [n, ...]
-               axis:int=-1, # the axis of the classes
-              )->Tensor: # between 0 and 1, rank 0
-    "Share of items that are wrong: one minus the accuracy."
-    return 1 - accuracy(inp, targ, axis)
-
-# %% ../nbs/foundations/06_learner.ipynb #8212ed59
-class Accumulate(Metric):
-    "A function of all predictions and targets at once, such as scikit-learn's `f1_score`, for what is no mean over batches."
-    def __init__(self,
-                 func, # function of the targets and the predictions, in scikit-learn's order, both as arrays
-                 decode='auto', # what is done with a batch of predictions: a function; or 'auto' for the loss function's decodes, None for nothing
-                 name=None, # of its column, by default the function's
-                 **kwargs, # passed on to the function, such as average='macro'
-                ):
-        self.func,self.decode,self.kwargs = func,decode,kwargs
-        self._name = name or getattr(getattr(func, 'func', func), '__name__', type(func).__name__)
-    def reset(self): self.preds,self.targs = [],[]
-    def accumulate(self, learn):
-        decode = learn.decodes if self.decode=='auto' else self.decode
-        self.preds.append((decode(learn.pred) if decode else learn.pred).detach().cpu())
-        self.targs.append(learn.y.detach().cpu())
-    @property
-    def value(self):
-        if not self.preds: return None
-        res = self.func(torch.cat(self.targs).numpy(), torch.cat(self.preds).numpy(), **self.kwargs)
-        return float(res) if np.ndim(res)==0 else res
-    @property
-    def name(self): return self._name
-
-# %% ../nbs/foundations/06_learner.ipynb #46614091
-class _TorchMetric(Metric):
-    "A metric that is updated by batches and then computed, as those of torchmetrics are."
-    def __init__(self, metric): self.metric = metric
-    def reset(self):
-        self.metric.reset()
-        self.count = 0
-    def accumulate(self, learn):
-        if hasattr(self.metric, 'to'): self.metric.to(learn.pred.device)
-        self.metric.update(learn.pred.detach(), *learn.yb)
-        self.count += 1
-    @property
-    def value(self): return float(self.metric.compute()) if self.count else None
-    @property
-    def name(self): return class2attr(self.metric, 'Metric')
-
-def _is_metric(m): return all(hasattr(m, o) for o in ('reset','accumulate')) and hasattr(type(m), 'value')
-
-def as_metric(m, # function, Metric (ours or fastai's), scikit-learn function, or object with update, compute and reset
-             )->Metric: # an object with reset, accumulate, value and name
-    "Make a metric of what was given as one; raises `TypeError` for anything else."
-    if isinstance(m, type): m = m()
-    if _is_metric(m): return m
-    if all(hasattr(m, o) for o in ('update','compute','reset')): return _TorchMetric(m)
-    if not callable(m):
-        raise TypeError(f'a metric must be a function of predictions and targets, or an object with reset, accumulate and value, not {m!r}')
-    module = getattr(getattr(m, 'func', m), '__module__', None) or ''
-    return Accumulate(m) if module.startswith('sklearn.') else AvgMetric(m)
-
-# %% ../nbs/foundations/06_learner.ipynb #eeb47190
-def _softmax(x): return x.softmax(1 if x.ndim>1 else 0)
-def _argmax(x): return x.argmax(1 if x.ndim>1 else 0)
-
-class CrossEntropyLoss(nn.CrossEntropyLoss):
-    "Cross-entropy that also knows how to make probabilities and classes of predictions."
-    y_int = True # the targets are class numbers
-    def activation(self,
-                   x:Tensor, # the model's output, [n, classes, ...]
-                  )->Tensor: # probabilities, of the same shape
-        "Make probabilities by softmax."
-        return _softmax(x)
-    def decodes(self,
-                x:Tensor, # the model's output, [n, classes, ...]
-               )->Tensor: # numbers of classes, [n, ...]
-        "Take the class with the largest output."
-        return _argmax(x)
-    def forward(self,
-                inp:Tensor, # the model's output, [n, classes, ...]
-                targ:Tensor, # numbers of classes, [n, ...], or probabilities like inp
-               )->Tensor: # the loss
-        "Cross-entropy of outputs and targets."
-        if not targ.is_floating_point() and targ.dtype not in (torch.int64, torch.uint8): targ = targ.long()
-        return super().forward(inp, targ)
-
-# %% ../nbs/foundations/06_learner.ipynb #d2104554
-class BCEWithLogitsLoss(nn.BCEWithLogitsLoss):
-    "Binary cross-entropy that also knows how to make probabilities and yes or no of predictions."
-    def activation(self,
-                   x:Tensor, # the model's output
-                  )->Tensor: # probabilities of yes, of the same shape
-        "Make probabilities by the sigmoid function."
-        return x.sigmoid()
-    def decodes(self,
-                x:Tensor, # the model's output
-               )->Tensor: # True or False, of the same shape
-        "Say yes where the probability is above one half."
-        return x>0
-    def forward(self,
-                inp:Tensor, # the model's output
-                targ:Tensor, # true or false, or 1 and 0, of the same shape
-               )->Tensor: # the loss
-        "Binary cross-entropy; raises `ValueError` when the shapes differ."
-        _check_same('BCEWithLogitsLoss', inp, targ)
-        return super().forward(inp, targ.to(inp.dtype))
-
-# %% ../nbs/foundations/06_learner.ipynb #f5e35023
-class MSELoss(nn.MSELoss):
-    "Mean squared error that refuses targets of another shape than the predictions."
-    def forward(self,
-                inp:Tensor, # the model's output
-                targ:Tensor, # numbers of the same shape
-               )->Tensor: # the loss
-        "Mean squared error; raises `ValueError` when the shapes differ."
-        _check_same('MSELoss', inp, targ)
-        return super().forward(inp, targ.to(inp.dtype))
-
-def _check_same(name, inp, targ):
-    if inp.shape!=targ.shape:
-        raise ValueError(f'predictions have shape {list(inp.shape)} and targets {list(targ.shape)}; {name} needs one target for each prediction')
-
-# %% ../nbs/foundations/06_learner.ipynb #497d45b2
-_activations = {'softmax': (_softmax, _argmax), 'sigmoid': (torch.sigmoid, lambda x: x>0), 'none': (lambda x: x, lambda x: x)}
-
-_softmax_losses = ('CrossEntropyLoss', 'CrossEntropyLossFlat', 'LabelSmoothingCrossEntropy', 'cross_entropy', 'FocalLoss')
-_sigmoid_losses = ('BCEWithLogitsLoss', 'BCEWithLogitsLossFlat', 'binary_cross_entropy_with_logits', 'mnist_loss')
-_kinds = dict.fromkeys(_softmax_losses, 'softmax') | dict.fromkeys(_sigmoid_losses, 'sigmoid')
-
-def _kind(loss_func):
-    "Whether a model trained with this loss gives what softmax or sigmoid make probabilities of: 'softmax', 'sigmoid' or 'none'."
-    f = getattr(loss_func, 'func', loss_func)
-    return next((_kinds[n] for o in (loss_func, f) for n in (getattr(o, '__name__', None), type(o).__name__) if n in _kinds), 'none')
-
-def _choose_loss(dls):
-    "The loss that suits the targets."
-    for o in (dls, getattr(dls, 'train_ds', None)):
-        if getattr(o, 'loss_func', None) is not None: return o.loss_func
-    b = dls.train.one_batch() if hasattr(dls.train, 'one_batch') else next(iter(dls.train), None)
-    if b is None: raise ValueError('Learner: the training loader gives no batches')
-    y = b[-1] if isinstance(b, (tuple, list)) and len(b)>1 else None
-    if not isinstance(y, Tensor): raise ValueError('Learner: give a loss_func; it cannot be chosen, since the data has no targets that are tensors')
-    if y.dtype==torch.bool: return BCEWithLogitsLoss()
-    return MSELoss() if y.is_floating_point() else CrossEntropyLoss()
-
-@patch
-def activation(self:Learner,
-               x:Tensor, # the model's output
-              )->Tensor: # probabilities, or the output itself where the loss function knows of none
-    "Make probabilities of the model's output, as the loss function understands it."
-    return getattr(self.loss_func, 'activation', _activations[_kind(self.loss_func)][0])(x)
-
-# %% ../nbs/foundations/06_learner.ipynb #723f2038
-@patch
-def decodes(self:Learner,
-            x:Tensor, # the model's output
-           )->Tensor: # numbers of classes, yes or no, or the output itself
-    "Make decisions of the model's output, as the loss function understands it."
-    return getattr(self.loss_func, 'decodes', _activations[_kind(self.loss_func)][1])(x)
-
-# %% ../nbs/foundations/06_learner.ipynb #ad381361
-class AvgSmoothLoss(Metric):
-    "The loss of recent batches: a mean in which a batch counts `beta` times as much as the one after it."
-    name = 'loss'
-    def __init__(self,
-                 beta:float=.98, # the weight of the past, from 0 up and below 1
-                ):
-        self.beta = beta
-    def reset(self): self.count,self.val = 0,0.
-    def accumulate(self, learn): self.add(float(learn.loss if learn.loss.ndim==0 else learn.loss.mean()))
-    def add(self,
-            loss:float, # the loss of one more batch
-           ):
-        "Take in the loss of a batch."
-        self.count += 1
-        self.val = loss + self.beta*(self.val - loss)
-    @property
-    def value(self): return self.val/(1 - self.beta**self.count) if self.count else math.nan
-
-# %% ../nbs/foundations/06_learner.ipynb #d5140521
-def _row(names, values):
-    "A row of the log as one line of text."
-    return '  '.join(f'{n} {v:.6f}' if isinstance(v, float) else f'{n} {v}' for n,v in zip(names, values))
-
-def _format_time(s):
-    "Seconds as mm:ss, as in fastai's tables; below ten seconds with tenths."
-    if s<9.95: return f'{s:.1f}s'
-    m,s = divmod(round(s), 60)
-    return f'{m//60}:{m%60:02}:{s:02}' if m>=60 else f'{m:02}:{s:02}'
-
-class Recorder(Callback):
-    "Keeps what happens during the training: the loss and learning rate of each batch, the losses and metrics of each epoch."
-    order,remove_on_fetch = 50,True
-    def __init__(self,
-                 add_time:bool=True, # whether the table says how long an epoch took
-                 train_metrics:bool=False, # whether the metrics are also measured on the training batches
-                 valid_metrics:bool=True, # whether the loss and the metrics are measured on the validation set
-                 beta:float=.98, # how smooth train_loss is: the weight of the past in its running mean
-                ):
-        self.add_time,self.train_metrics,self.valid_metrics = add_time,train_metrics,valid_metrics
-        self.avg_loss,self.smooth = AvgLoss(),AvgSmoothLoss(beta)
-        self.lrs,self.iters,self.losses,self.values,self.rows,self.hps,self.metric_names = [],[],[],[],[],{},L()
-
-    def before_fit(self):
-        names = []
-        for m in self.metrics: names.append(m.name if m.name not in names else f'{m.name}_{sum(o.name==m.name for o in self.metrics[:len(names)+1])}')
-        if self.train_metrics and self.valid_metrics: names = [f'{o}_{n}' for o in ('train','valid') for n in ['loss']+names]
-        else: names = ['train_loss'] + ['valid_loss']*self.valid_metrics + names
-        self.metric_names = L(['epoch', *names] + ['time']*self.add_time)
-        if self.learn.validating: return         # that is no training, and leaves the log alone
-        self.lrs,self.iters,self.losses,self.values,self.rows,self.hps = [],[],[],[],[],{}
-        self.smooth.reset()
-
-    def before_epoch(self):
-        self.cancelled = set()
-        self.start,self.log,self.row = time.perf_counter(),L(self.learn.epoch),{}
-
-    def _measured(self):
-        "What is measured now, besides the running mean of the training loss."
-        if self.learn.training: return list(self.metrics) if self.train_metrics else []
-        return [self.avg_loss, *self.metrics] if self.valid_metrics else []
-
-    def before_train(self):
-        for m in self._measured(): self._do(m, m.reset)
-    before_validate = before_train
-
-    def after_batch(self):
-        learn = self.learn
-        if not learn.yb: return
-        for m in self._measured(): self._do(m, m.accumulate, learn)
-        if not learn.training: return
-        self.smooth.accumulate(learn)
-        learn.smooth_loss = torch.tensor(self.smooth.value)
-        self.losses.append(self.smooth.value)
-        self.lrs.append(learn.opt.hypers[-1]['lr'])
-
-    def after_cancel_train(self): self.cancelled.add(True)
-    def after_cancel_validate(self): self.cancelled.add(False)
-
-    def after_train(self):
-        if self.learn.training in self.cancelled: return        # what was cancelled has no result
-        training,n = self.learn.training,1 + len(self.metrics)*self.train_metrics
-        values = [self._value(m) for m in [self.smooth]*training + self._measured()]
-        self.log += values
-        self.row.update(zip(self.metric_names[1:1+n] if training else self.metric_names[1+n:], values))
-    after_validate = after_train
-
-    def after_epoch(self):
-        self.learn.final_record = L(self.log[1:])
-        if self.learn.validating: return
-        self.values.append(self.learn.final_record)
-        self.rows.append(self.row)             # by name: where a part was cancelled, the others keep their places
-        self.iters.append(self.smooth.count)
-        if self.add_time: self.log.append(_format_time(time.perf_counter() - self.start))
-        self.learn.logger(self.log)
-
-    def _do(self, m, f, *args):
-        try: return f(*args)
-        except Exception as e: raise e if _is_cancel(e) else _mark(_named(e, f'metric {m.name}')) from e
-
-    def _value(self, m):
-        v = self._do(m, lambda: m.value)
-        return v.item() if isinstance(v, (Tensor, np.generic)) and np.ndim(v)==0 else v
-
-    def state_dict(self)->dict: # the log, and where the running mean stands
-        "What a checkpoint keeps of the recorder."
-        return {k: getattr(self, k) for k in ('lrs','iters','losses','values','rows','hps')} | {'smooth': [self.smooth.count, self.smooth.val]}
-
-    def load_state_dict(self,
-                        state, # what state_dict gave
-                       ):
-        "Go on with the log of a checkpoint."
-        self.smooth.count,self.smooth.val = state['smooth']
-        for k in ('lrs','iters','losses','rows','hps'): setattr(self, k, state[k])
-        self.values = [L(v) for v in state['values']]
-
-    @property
-    def table(self)->pd.DataFrame: # epoch, train_loss, valid_loss and the metrics
-        "The log as a table, one row for each epoch."
-        names = [n for n in self.metric_names if n not in ('epoch','time')]
-        return pd.DataFrame(self.rows, columns=names).rename_axis('epoch')
-
-Learner.default_cbs.append(Recorder)
-
-# %% ../nbs/foundations/06_learner.ipynb #bfd7be9b
-@patch
-def plot_loss(self:Recorder,
-              skip_start:int=5, # batches at the beginning that are left out
-              with_valid:bool=True, # whether the validation loss is drawn, too
-              log:bool=False, # whether the axis of the loss is logarithmic
-              ax=None, # matplotlib axes to draw on; by default a new figure
-             )->plt.Axes: # the axes drawn on
-    "Draw the smoothed training loss of each batch, and the validation loss of each epoch."
-    if ax is None: ax = plt.subplots(figsize=(6,3.5))[1]
-    skip = skip_start if len(self.losses)>skip_start+1 else 0
-    ax.plot(range(skip+1, len(self.losses)+1), self.losses[skip:], label='train (running mean)')
-    if with_valid and 'valid_loss' in self.metric_names:
-        col = list(self.metric_names).index('valid_loss') - 1
-        known = [(i, v[col]) for i,v in zip(self.iters, self.values) if len(v)>col and i>skip]
-        if known: ax.plot(*zip(*known), 'o--', label='valid')
-    if log: ax.set_yscale('log')
-    ax.set(xlabel='batch', ylabel='loss')
-    ax.legend()
-    return ax
-
-# %% ../nbs/foundations/06_learner.ipynb #75a475aa
-@patch
-def plot_sched(self:Recorder,
-               keys=None, # names of hyperparameters, by default all that were scheduled: lr and perhaps mom
-               figsize=None, # width and height in inches
-              ): # the axes, one for each
-    "Draw how the learning rate, and what else was scheduled, went; raises `ValueError` when nothing was recorded."
-    hps = self.hps or {'lr': self.lrs}
-    keys = _listed(keys) or list(hps)
-    if not self.lrs: raise ValueError('plot_sched: nothing was recorded yet; call learn.fit first')
-    fig,axs = plt.subplots(1, len(keys), figsize=figsize or (4.5*len(keys),3), squeeze=False)
-    for k,ax in zip(keys, axs[0]):
-        ax.plot(range(1, len(hps[k])+1), hps[k])
-        ax.set(xlabel='batch', ylabel={'lr': 'learning rate', 'mom': 'momentum'}.get(k, k))
-    fig.tight_layout()
-    return axs[0]
-
-# %% ../nbs/foundations/06_learner.ipynb #ba173d00
-@contextmanager
-def _set(o, **values):
-    "Some attributes of an object, set for a while."
-    old = {k: getattr(o, k) for k in values}
-    for k,v in values.items(): setattr(o, k, v)
-    try: yield o
-    finally:
-        for k,v in old.items(): setattr(o, k, v)
-
-@patch
-def no_logging(self:Learner): # a context
-    "A context in which no table of epochs is printed."
-    return _set(self, logger=_no_log)
-
-# %% ../nbs/foundations/06_learner.ipynb #02b757a3
-@patch
-def no_bar(self:Learner): # a context
-    "A context without progress bars."
-    return self.removed_cbs([cb for cb in self.cbs if cb.name=='progress'])
-
-def _no_log(log): pass
-
-# %% ../nbs/foundations/06_learner.ipynb #c492998a
-@patch
-def _evaluate(self:Learner, ds_idx=1, dl=None, cbs=None, inner=False):
-    "Go once through a loader without learning, with the events of a validation."
-    if dl is None and ds_idx>=len(self.dls if hasattr(self.dls, '__len__') else [0,1]): raise ValueError(f'there is no loader number {ds_idx}')
-    if self.running and not inner:
-        raise RuntimeError('a training is running: a callback can call get_preds(inner=True) between two epochs, and nothing else that goes through data')
-    with self.added_cbs(cbs), self.no_logging():
-        if inner: return self._do_epoch_validate(ds_idx, dl)
-        with _set(self, validating=True, epoch=0, n_epoch=1), self._cleaned_up():
-            for event in ('before_fit', 'before_epoch'): self(event)
-            self._do_epoch_validate(ds_idx, dl)
-            for event in ('after_epoch', 'after_fit'): self(event)
-
-@patch
-def validate(self:Learner,
-             ds_idx:int=1, # which of the loaders, 1 for the validation set
-             dl=None, # another loader
-             cbs=None, # more callbacks
-            )->L: # the loss and the metrics
-    "Measure the loss and the metrics."
-    self._evaluate(ds_idx, dl, cbs)
-    return self.final_record
-
-# %% ../nbs/foundations/06_learner.ipynb #d554bbe1
-class GatherPredsCallback(Callback):
-    "Collects the predictions and targets of all batches, and perhaps the inputs and the losses of each item."
-    order,run_train = 1000,False
-    def __init__(self,
-                 with_input:bool=False, # whether to collect the inputs
-                 with_loss:bool=False, # whether to collect a loss for each item
-                ):
-        self.with_input,self.with_loss = with_input,with_loss
-    def before_validate(self): self.inputs,self.preds,self.targets,self.losses = [],[],[],[]
-    def after_batch(self):
-        learn = self.learn
-        if self.with_input: self.inputs.append(_cpu(learn.xb))
-        self.preds.append(_cpu(learn.pred))
-        if learn.yb: self.targets.append(_cpu(learn.yb))
-        if self.with_loss and learn.yb:
-            n = _n_items(learn.yb)
-            self.losses.append(_cpu(learn.loss if learn.loss.numel()==n and learn.loss.ndim==1 else learn.loss.reshape(n, -1).mean(1)))
-    def after_validate(self):
-        for k in ('inputs','preds','targets','losses'): setattr(self, k, _concat(getattr(self, k)))
-
-# %% ../nbs/foundations/06_learner.ipynb #39f5de28
-def _cpu(o): return tuple(map(_cpu, o)) if isinstance(o, (tuple, list)) else o.detach().cpu() if isinstance(o, Tensor) else o
-
-@patch
-def to_detach(self:Learner,
-              b, # a tensor, or a tuple of them
-              cpu:bool=True, # whether to move it to the CPU
-              gather:bool=True, # ignored: that is fastai's, for several processes
-             ): # the same without its history
-    "Detach a batch, or a part of one, as fastai's accumulating metrics ask for it."
-    return _cpu(b) if cpu else tuple(self.to_detach(o, cpu) for o in b) if isinstance(b, (tuple, list)) else b.detach()
-
-# %% ../nbs/foundations/06_learner.ipynb #a5a03e57
-def _concat(o):
-    "The parts of batches as one; a single input or target without the tuple around it."
-    if not o: return None
-    if isinstance(o[0], tuple): return _concat([b[0] for b in o]) if len(o[0])==1 else tuple(_concat(list(p)) for p in zip(*o))
-    return torch.cat(o) if isinstance(o[0], Tensor) else [x for b in o for x in b]
-
-def _in_order(o, idxs):
-    if isinstance(o, tuple): return tuple(_in_order(p, idxs) for p in o)
-    return o[torch.tensor(idxs).argsort()] if isinstance(o, Tensor) else o
-
-def _not_reduced(f):
-    "A loss function that gives the loss of each item."
-    if not hasattr(f, 'reduction'):
-        if isinstance(f, nn.Module) or 'reduction' not in inspect.signature(f).parameters:
-            raise ValueError(f'get_preds: with_loss needs a loss function with a reduction, but {getattr(f, "__name__", type(f).__name__)} has none')
-        return partial(f, reduction='none')
-    def each(*args):
-        with _set(f, reduction='none'): return f(*args)
-    return each
-
-def _in_data_order(dl, **changes):
-    "A loader of the same items that leaves none out and doesn't shuffle; one with a sampler of its own keeps that order."
-    if hasattr(dl, 'new'): return dl.new(shuffle=False, drop_last=False, **changes)
-    D,ds = torch.utils.data,getattr(dl, 'dataset', None)
-    if not isinstance(dl, D.DataLoader) or isinstance(ds, D.IterableDataset) or dl.batch_sampler is None: return dl
-    if not dl.batch_size: ds = D.Subset(ds, [i for batch in dl.batch_sampler for i in batch])
-    elif type(dl.sampler) is D.SubsetRandomSampler: ds = D.Subset(ds, sorted(dl.sampler.indices))
-    elif type(dl.sampler) not in (D.SequentialSampler, D.RandomSampler, D.WeightedRandomSampler): ds = D.Subset(ds, list(dl.sampler))
-    res,order = copy.copy(dl),D.SequentialSampler(ds)             # a copy, since its class may do more than PyTorch's
-    vars(res).update(dataset=ds, sampler=order, batch_sampler=D.BatchSampler(order, dl.batch_size or 64, False), drop_last=False, _iterator=None)
-    return res
-
-@patch
-def get_preds(self:Learner,
-              ds_idx:int=1, # which of the loaders, 1 for the validation set
-              dl=None, # another loader
-              with_input:bool=False, # whether the inputs are returned, too, before the predictions
-              with_decoded:bool=False, # whether the decoded predictions (for classes, their numbers) are returned, after the targets
-              with_loss:bool=False, # whether the loss of each item is returned, at the end
-              act=None, # what is done with the model's output; by default what suits the loss function, such as softmax
-              inner:bool=False, # whether this is called by a callback during training
-              cbs=None, # more callbacks
-             )->tuple: # predictions and targets, one row for each item, in the order of the data set
-    "Predict all items of a loader, in order."
-    dl = _in_data_order(self.dls[ds_idx] if dl is None else dl)
-    reorder = None
-    if _fastai('Callback') and hasattr(dl, 'get_idxs'):      # a loader of fastai's has its own order, for instance by length
-        reorder = dl.get_idxs()
-        dl = dl.new(get_idxs=lambda: reorder)
-    gather = GatherPredsCallback(with_input, with_loss)
-    loss = _set(self, loss_func=_not_reduced(self.loss_func)) if with_loss else _set(self)
-    recorder = [cb for cb in self.cbs if getattr(cb, 'remove_on_fetch', False)]
-    with self.removed_cbs(recorder), loss: self._evaluate(ds_idx, dl, L(cbs)+gather, inner)
-    raw = gather.preds
-    if reorder is not None:
-        raw = _in_order(raw, reorder)
-        for k in ('inputs','targets','losses'): setattr(gather, k, _in_order(getattr(gather, k), reorder))
-    res = [(act or self.activation)(raw), gather.targets]
-    if with_input: res.insert(0, gather.inputs)
-    if with_decoded: res.append(self.decodes(raw))
-    if with_loss: res.append(gather.losses)
-    return tuple(res)
-
-# %% ../nbs/foundations/06_learner.ipynb #a76357ae
-def _shapes(xs): return ', '.join(str(list(x.shape)) if isinstance(x, Tensor) else type(x).__name__ for x in xs)
-
-def _explain_model(model, xb, e):
-    "The error of a model as one that names the layer that failed and the shape it was given."
-    if _is_cancel(e) or isinstance(e, torch.OutOfMemoryError): return e
-    inside,handles = [],[]
-    def enter(name, m, args): inside.append((name, m, args))
-    def leave(m, args, out): inside.pop()
-    for name,m in model.named_modules():
-        handles += [m.register_forward_pre_hook(lambda m, args, name=name: enter(name, m, args)), m.register_forward_hook(leave)]
-    mode = {m: m.training for m in model.modules()}
-    try:
-        with torch.no_grad(): model.eval()(*xb)
-    except Exception: pass
-    finally:
-        for h in handles: h.remove()
-        for m,training in mode.items(): m.training = training
-    if not inside: return _mark(_named(e, f'the model fails on a batch of shape {_shapes(xb)}'))
-    name,m,args = inside[-1]
-    layer = f'layer {name or "of the model"} {m}' if not list(m.children()) else f'part {name} of the model' if name else f'{type(m).__name__}'
-    given = ', '.join(str(a.dtype).removeprefix('torch.') for a in args if isinstance(a, Tensor))
-    return _mark(_named(e, f'the batch does not fit the model: {layer} was given {given} of shape {_shapes(args)} '
-                           f'(the batch has shape {_shapes(xb)})'))
-
-def _explain_loss(learn, e):
-    "The error of a loss function as one that says what predictions and targets it was given."
-    if _is_cancel(e) or isinstance(e, torch.OutOfMemoryError): return e
-    pred,y,name = learn.pred,learn.yb[0],getattr(learn.loss_func, '__name__', type(learn.loss_func).__name__)
-    text = f'loss function {name}'
-    if isinstance(pred, Tensor) and isinstance(y, Tensor):
-        text += f', predictions {str(pred.dtype)[6:]} {list(pred.shape)}, targets {str(y.dtype)[6:]} {list(y.shape)}'
-        if _kind(learn.loss_func)=='softmax' and pred.ndim>1 and not y.is_floating_point() and y.numel():
-            n,lowest,highest = pred.shape[1],int(y.min()),int(y.max())
-            if not 0<=lowest<=highest<n:
-                return _mark(ValueError(f'{text}: the model tells {n} classes apart, 0 to {n-1}, but the targets go from {lowest} to {highest}'))
-    return _mark(_named(e, text))
-
-# %% ../nbs/foundations/06_learner.ipynb #11b04ce5
-class FiniteLoss(Callback):
-    "Ends the training with an error, and without taking the step, when the loss is nan or infinite."
-    order,run_valid = 900,False        # after those that may end it more gently
-    def before_fit(self): self.why = None
-    def before_backward(self):
-        if math.isfinite(self.learn.loss.sum().item()): return
-        self.why = self._why()
-        raise CancelBatchException
-    def after_batch(self):
-        learn = self.learn
-        if not self.why: return
-        where = f'in epoch {learn.epoch}, batch {learn.iter}'
-        raise _mark(FloatingPointError(f'the loss became {learn.loss.sum().item()} {where}, and this step was not taken. {self.why}'))
-    def _why(self):
-        learn,lr = self.learn,max(h['lr'] for h in self.learn.opt.hypers)
-        if not all(_finite(o) for o in (*learn.xb, *learn.yb)): return 'This batch holds nan or infinite numbers: look for them in the data'
-        if learn.train_iter==0:
-            return 'No step was taken before it: look for very large numbers in the data (describe shows their range), or in the weights'
-        return f'Most likely the learning rate {lr:g} is too large: try {lr/10:g}, or learn.lr_find()'
-
-def _finite(o): return not isinstance(o, Tensor) or not o.is_floating_point() or bool(o.isfinite().all())
-
-Learner.default_cbs.append(FiniteLoss)
-
-# %% ../nbs/foundations/06_learner.ipynb #1e5b6258
-@patch
-def predict(self:Learner,
-            item, # one input: what the data was made of, such as a file name or an image, or a tensor
-           )->tuple: # what was decoded (the name of the class, where the data has names), the same as a tensor, and the probabilities
-    "Predict one item."
-    prepare = getattr(self.dls, 'prepare', None)
-    if prepare is not None: xb = (prepare.batch(prepare.item(item)[None]),)
-    elif hasattr(self.dls, 'test_dl'): xb = self.dls.test_dl([item], num_workers=0).one_batch()
-    else: xb = (tensor(item)[None],)
-    self._put_on_device()
-    training,self._open = self.model.training,[]
-    self.model.eval()
-    try:
-        xb = _plain(_to_device(tuple(xb), self.device))
-        with torch.no_grad(): raw = self.model(*xb)
-    except Exception as e: raise _explain_model(self.model, xb, e) from e
-    finally: self.model.train(training)
-    raw = _cpu(raw)
-    probs,index,vocab = self.activation(raw)[0],self.decodes(raw)[0],getattr(self.dls, 'vocab', None)
-    return (vocab[int(index)] if vocab is not None and index.ndim==0 else index), index, probs
-
-# %% ../nbs/foundations/06_learner.ipynb #9f737ea4
-@patch
-def show_results(self:Learner,
-                 ds_idx:int=1, # which of the loaders, 1 for the validation set
-                 dl=None, # another loader
-                 max_n:int=9, # how many items
-                 shuffle:bool=True, # whether to take any items, and not the first
-                ): # images: their axes; otherwise a table
-    "Show some items with their targets and predictions."
-    dl = self.dls[ds_idx] if dl is None else dl
-    if hasattr(dl, 'new'): dl = dl.new(shuffle=shuffle)
-    b = dl.one_batch() if hasattr(dl, 'one_batch') else next(iter(dl))
-    with self.no_bar(): x,_,y,decoded = self.get_preds(dl=[b], with_input=True, with_decoded=True)
-    vocab = getattr(self.dls, 'vocab', None)
-    name = lambda o: vocab[int(o)] if vocab is not None and o.ndim==0 and not o.is_floating_point() else _number(o)
-    n = min(max_n, len(y))
-    if isinstance(x, Tensor) and x.ndim>=3:
-        lo,hi = x[:n].min(),x[:n].max()
-        titles = [name(t) if t.equal(d) else f'{name(t)}\ntaken for {name(d)}' for t,d in zip(y[:n], decoded)]
-        return show_images((x[:n]-lo)/(hi-lo), titles=titles, ncols=min(n, 9))
-    return pd.DataFrame({'target': [name(o) for o in y[:n]], 'prediction': [name(o) for o in decoded[:n]]})
-
-def _number(o): return o.item() if o.numel()==1 else [round(v, 4) for v in o.flatten().tolist()]
-
-# %% ../nbs/foundations/06_learner.ipynb #b7de4462
-@patch
-def summary(self:Learner)->pd.DataFrame: # a row for each layer: layer, output shape, parameters, trainable; the last one is the sum
-    "What the model does with one batch, layer by layer."
-    self._put_on_device()
-    b = self.dls.train.one_batch() if hasattr(self.dls.train, 'one_batch') else next(iter(self.dls.train))
-    b = b if isinstance(b, (tuple, list)) else (b,)
-    xb = _plain(_to_device(tuple(b[:getattr(self.dls, 'n_inp', None) or max(1, len(b)-1)]), self.device))
-    rows,handles,mode = [],[],{m: m.training for m in self.model.modules()}
-    def note(name, m, out):
-        ps = list(m.parameters())
-        rows.append(dict(name=name, layer=type(m).__name__, output=list(out.shape) if isinstance(out, Tensor) else type(out).__name__,
-                         parameters=sum(p.numel() for p in ps), trainable=sum(p.numel() for p in ps if p.requires_grad)))
-    for name,m in self.model.named_modules():
-        if not list(m.children()): handles.append(m.register_forward_hook(lambda m, args, out, name=name: note(name, m, out)))
-    try:
-        with torch.no_grad(): self.model.eval()(*xb)
-    except Exception as e: raise _explain_model(self.model, xb, e) from e
-    finally:
-        for h in handles: h.remove()
-        for m,training in mode.items(): m.training = training
-    ps = list(self.model.parameters())
-    rows.append(dict(name='', layer='all', output='', parameters=sum(p.numel() for p in ps), trainable=sum(p.numel() for p in ps if p.requires_grad)))
-    return pd.DataFrame(rows).set_index('name')
-
-# %% ../nbs/foundations/06_learner.ipynb #bf9da4cf
-@patch
-def freeze_to(self:Learner,
-              n:int, # the first group that is trained; -1 for the last
-             ):
-    "Train only the groups of parameters from number `n` on; normalization layers are trained all the same, unless `train_bn` is False."
-    if self.opt is None: self.create_opt()
-    groups = [g['params'] for g in self.opt.param_groups]
-    n = n if n>=0 else len(groups)+n
-    if not 0<=n<len(groups):
-        raise ValueError(f'freeze_to: there are {len(groups)} groups of parameters, numbered 0 to {len(groups)-1}, and no group {n}')
-    always = set(_norm_bias_params(self.model, False)) if self.train_bn else set()
-    for i,ps in enumerate(groups):
-        for p in ps: p.requires_grad_(i>=n or p in always)
-    self.opt.clear_state()
-
-# %% ../nbs/foundations/06_learner.ipynb #808f0d5e
-@patch
-def freeze(self:Learner):
-    "Train only the last group of parameters."
-    self.freeze_to(-1)
-
-# %% ../nbs/foundations/06_learner.ipynb #c56ee879
-@patch
-def unfreeze(self:Learner):
-    "Train all groups of parameters."
-    self.freeze_to(0)
-
-# %% ../nbs/foundations/06_learner.ipynb #c57aebb8
-def _unwrap(model): return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
-def _prefixed(prefix, d): return {f'{prefix}.{k}': v for k,v in d.items()}
-def _unprefixed(prefix, d): return {k[len(prefix)+1:]: v for k,v in d.items() if k.startswith(prefix + '.')}
-
-def _split_state(state):
-    "A nested state of dicts and lists as its tensors, by path, and the rest."
-    tensors = {}
-    def walk(o, path):
-        if isinstance(o, Tensor):
-            tensors[path] = o
-            return {'tensor': path}
-        if isinstance(o, dict): return {'dict': [[k, walk(v, f'{path}.{k}')] for k,v in o.items()]}
-        if isinstance(o, (list, tuple, L)) and len(o)>16 and all(type(v) is float for v in o):
-            tensors[path] = torch.tensor(o, dtype=torch.float64)
-            return {'floats': path}
-        if isinstance(o, (list, tuple, L)): return {'list': [walk(v, f'{path}.{i}') for i,v in enumerate(o)]}
-        return o.item() if isinstance(o, np.generic) else o
-    return walk(state, ''), tensors
-
-def _join_state(rest, tensors):
-    "The nested state that `_split_state` took apart."
-    if not isinstance(rest, dict): return rest
-    if 'tensor' in rest: return tensors[rest['tensor']]
-    if 'floats' in rest: return tensors[rest['floats']].tolist()
-    if 'dict' in rest: return {k: _join_state(v, tensors) for k,v in rest['dict']}
-    return [_join_state(v, tensors) for v in rest['list']]
-
-def _check_weights(model, weights, what):
-    "Raise a `ValueError` that says what doesn't fit, if these are the weights of another model."
-    own = model.state_dict()
-    missing,extra = [k for k in own if k not in weights],[k for k in weights if k not in own]
-    other = [k for k in own if k in weights and own[k].shape!=weights[k].shape]
-    if missing or extra or other:
-        why = [f'{k} has shape {list(weights[k].shape)} there and {list(own[k].shape)} here' for k in other[:3]]
-        why += [f'{len(o)} of its tensors are {w} ({", ".join(o[:3])})' for o,w in ((missing,'missing'), (extra,'unknown here')) if o]
-        raise ValueError(f'{what} does not fit the model: {"; ".join(why)}')
-
-# %% ../nbs/foundations/06_learner.ipynb #2bfe5449
-@patch
-def _file(self:Learner, file):
-    "The path of a file of weights."
-    file = Path(file)
-    if file.suffix!='.safetensors': file = file.with_name(file.name + '.safetensors')
-    return file if file.is_absolute() else self.path/self.model_dir/file
-
-@patch
-def save(self:Learner,
-         file, # name in the folder path/model_dir, without extension; or a whole path
-         with_opt:bool=True, # whether the optimizer's state is kept, too
-        )->Path: # the file
-    "Save the weights, whole or not at all; raises `OSError` when the disk is full."
-    file,tensors,info = self._file(file),_prefixed('model', _unwrap(self.model).state_dict()),{}
-    if with_opt and self.opt is not None:
-        info['opt'],opt = _split_state(self.opt.state_dict())
-        tensors |= _prefixed('opt', opt)
-    if self.is_main_process:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_tensors(file, tensors, info, kind='weights')
-    return file
-
-# %% ../nbs/foundations/06_learner.ipynb #60fcd687
-@patch
-def load(self:Learner,
-         file, # name in the folder path/model_dir, without extension; or a whole path
-         with_opt:bool=True, # whether the optimizer's state is loaded, where the file has one
-         device=None, # ignored: the weights go to where the model is
-         **kwargs, # ignored: those of fastai's load
-        )->Learner: # itself
-    "Load weights that save wrote; raises `ValueError` for a damaged file or other layers, and leaves the model as it was."
-    file = self._file(file)
-    tensors,info = read_tensors(file, kind='weights')
-    model,weights = _unwrap(self.model),_unprefixed('model', tensors)
-    _check_weights(model, weights, file)
-    if with_opt and 'opt' in info:         # first, since it can fail, too
-        if self.opt is None: self.create_opt()
-        self.opt.load_state_dict(_join_state(info['opt'], _unprefixed('opt', tensors)))
-    model.load_state_dict(weights)
-    return self
-
-# %% ../nbs/foundations/06_learner.ipynb #1bcc8773
-def set_seed(s:int, # a whole number from 0 up
-             reproducible:bool=False, # whether PyTorch may only use algorithms that give the same result each time, on a GPU too
-            ):
-    "Set the random state of Python, NumPy and PyTorch."
-    random.seed(s)
-    np.random.seed(s%2**32)
-    torch.manual_seed(s)
-    if reproducible:
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
-
-# %% ../nbs/foundations/06_learner.ipynb #07bd827c
-def _random_state():
-    "The random state of Python, NumPy and PyTorch: tensors, and what JSON can hold."
-    np_state = np.random.get_state()
-    tensors = {'torch': torch.get_rng_state(), 'numpy': torch.from_numpy(np_state[1].astype(np.int64)), 'python': torch.tensor(random.getstate()[1])}
-    if torch.cuda.is_available(): tensors |= {f'cuda.{i}': s for i,s in enumerate(torch.cuda.get_rng_state_all())}
-    return tensors, {'numpy': [np_state[0], *np_state[2:]], 'python': [random.getstate()[0], random.getstate()[2]]}
-
-def _set_random_state(tensors, info):
-    "Go back to a random state."
-    torch.set_rng_state(tensors['torch'])
-    name,*rest = info['numpy']
-    np.random.set_state((name, tensors['numpy'].numpy().astype(np.uint32), *rest))
-    random.setstate((info['python'][0], tuple(tensors['python'].tolist()), info['python'][1]))
-    if torch.cuda.is_available() and 'cuda.0' in tensors:
-        torch.cuda.set_rng_state_all([tensors[f'cuda.{i}'] for i in range(torch.cuda.device_count())])
-
-@patch
-def state(self:Learner)->tuple: # tensors by name, and everything else as what JSON can hold
-    "All that decides how the training goes on: weights, optimizer, random state, gradients, number of passes, order of the data."
-    rng,rng_info = _random_state()
-    tensors = _prefixed('model', _unwrap(self.model).state_dict()) | _prefixed('random', rng)
-    tensors |= _prefixed('grad', {k: p.grad for k,p in _unwrap(self.model).named_parameters() if p.grad is not None})
-    info = dict(n_passes=self.n_passes, random=rng_info, requires_grad=[p.requires_grad for p in self.model.parameters()],
-                seed=getattr(self.dls.train, 'seed', None) if isinstance(getattr(self.dls.train, 'seed', None), int) else None)
-    if self.opt is not None:
-        info['opt'],opt = _split_state(self.opt.state_dict())
-        tensors |= _prefixed('opt', opt)
-    return tensors, info
-
-# %% ../nbs/foundations/06_learner.ipynb #f5cd2f82
-@patch
-def set_state(self:Learner,
-              tensors:dict, # tensors by name, as state gives them
-              info:dict, # everything else
-             ):
-    "Go back to a state; raises `ValueError` when it is that of another model."
-    model,weights = _unwrap(self.model),_unprefixed('model', tensors)
-    _check_weights(model, weights, 'this state')
-    if 'opt' in info:
-        if self.opt is None: self.create_opt()
-        self.opt.load_state_dict(_join_state(info['opt'], _unprefixed('opt', tensors)))
-    model.load_state_dict(weights)
-    for p,rg in zip(self.model.parameters(), info['requires_grad']): p.requires_grad_(rg)
-    for k,p in _unwrap(self.model).named_parameters(): p.grad = tensors[f'grad.{k}'].to(p.device).clone() if f'grad.{k}' in tensors else None
-    self.n_passes = info['n_passes']
-    if info['seed'] is not None and hasattr(self.dls.train, 'seed'): self.dls.train.seed = info['seed']
-    _set_random_state(_unprefixed('random', tensors), info['random'])
+    def __call__(self, event):
+        "Announce an event: all callbacks that listen to it are called."
+        if event not in self._found: self._found[event] = self._listeners(event)
+        for cb,f in self._found[event]:
+            if cb.learn is not self or not cb.run: continue       # another callback may just have removed it
+            if event in _batch_events and not (cb.run_train if self.training else cb.run_valid): continue
+            try: f()
+            except Exception as e: raise self.explain(e, cb, event)
+
+    def _listeners(self, event):
+        "Who listens to an event: pairs of a callback and its method, in the order of their calls."
+        check('Learner', _no_event(event))
+        found = [(cb, _method(cb, event)) for cb in sorted(self.cbs, key=lambda cb: cb.order)]
+        return [(cb, f) for cb,f in found if f]
+
+    def add_cb(self,
+               cbs, # a callback, a class of callbacks, or several of them
+              ): # itself
+        "Add callbacks, each of which is then known under its name."
+        for cb in _listed(cbs):
+            if isinstance(cb, type): cb = cb()
+            check('add_cb', _not_addable(self, cb))
+            cb.learn = self
+            setattr(self, cb.name, cb)
+            self.cbs.append(cb)
+        self._found = {}
+        return self
+    add_cbs = add_cb
+
+    def remove_cb(self,
+                  cbs, # a callback, a class of callbacks, which means all of that class, or several of them
+                 ): # itself
+        "Remove callbacks."
+        for cb in self._those(cbs):
+            self.cbs = L(c for c in self.cbs if c is not cb)
+            if vars(self).get(cb.name) is cb: delattr(self, cb.name)
+            cb.learn = None
+        self._found = {}
+        return self
+    remove_cbs = remove_cb
+
+    def _those(self, cbs):
+        "The callbacks that are meant by callbacks and classes."
+        def meant(c): return any(isinstance(c, cb) if isinstance(cb, type) else c is cb for cb in _listed(cbs))
+        return [c for c in self.cbs if meant(c)]
+
+    @contextmanager
+    def added_cbs(self,
+                  cbs, # callbacks or classes of callbacks
+                 ): # a context
+        "Have some more callbacks for a while."
+        cbs = [cb() if isinstance(cb, type) else cb for cb in _listed(cbs)]
+        self.add_cbs(cbs)
+        try: yield self
+        finally: self.remove_cbs(cbs)

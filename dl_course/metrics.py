@@ -193,18 +193,18 @@ class BCEWithLogitsLoss(_Pairwise, nn.BCEWithLogitsLoss):
 class MSELoss(_Pairwise, nn.MSELoss):
     "Mean squared error that refuses targets of another shape than the predictions."
 
-# %% ../nbs/foundations/05c_metrics.ipynb #741f6ff0
+# %% ../nbs/foundations/05c_metrics.ipynb #34acc4c8
 def _as_it_is(x): return x
 _activations = {'softmax': (_softmax, _argmax), 'sigmoid': (torch.sigmoid, _positive), 'none': (_as_it_is, _as_it_is)}
 _losses = {'softmax': 'CrossEntropyLoss CrossEntropyLossFlat LabelSmoothingCrossEntropy cross_entropy FocalLoss',
            'sigmoid': 'BCEWithLogitsLoss BCEWithLogitsLossFlat binary_cross_entropy_with_logits mnist_loss'}
-_kinds = {name: kind for kind,names in _losses.items() for name in names.split()}
+_loss_kinds = {name: kind for kind,names in _losses.items() for name in names.split()}
 
 def _kind(loss_func):
     "What makes probabilities of the output of a model that was trained with this loss: 'softmax', 'sigmoid' or 'none'."
     f = getattr(loss_func, 'func', loss_func)
     names = [n for o in (loss_func, f) for n in (getattr(o, '__name__', None), type(o).__name__)]
-    return next((_kinds[n] for n in names if n in _kinds), 'none')
+    return next((_loss_kinds[n] for n in names if n in _loss_kinds), 'none')
 
 def _loss_for(targ):
     "The loss that suits some targets."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Recorder', 'GatherPredsCallback']
 
-# %% ../nbs/foundations/06b_using.ipynb #01a9060a
+# %% ../nbs/foundations/06b_using.ipynb #ff09ab69
 from contextlib import contextmanager
 from functools import partial
 import inspect, math, time
@@ -16,11 +16,11 @@ from fastcore.basics import patch
 import matplotlib.pyplot as plt
 from .check import check, index
 from .tensor import show_images, tensor
-from .sgd import _evaluating
+from .sgd import eval_mode
 from .metrics import AvgLoss, AvgSmoothLoss, _activations, _kind, _n_items
 from .learner import Callback, CancelEpochException, Learner, _listed, _norm_params, _one_batch
 
-# %% ../nbs/foundations/06b_using.ipynb #92f79d3a
+# %% ../nbs/foundations/06b_using.ipynb #44dbee6e
 class Recorder(Callback):
     "Keeps what happens in a training: loss and learning rate of each batch, losses and metrics of each epoch."
     order,remove_on_fetch = 50,True
@@ -40,10 +40,10 @@ class Recorder(Callback):
         self.smooth.reset()
 
     def before_fit(self):
-        self.metric_names = L(['epoch', *self._columns()] + ['time']*self.add_time)
+        self.metric_names = L(['epoch', *self._column_names()] + ['time']*self.add_time)
         if not self.learn.validating: self._forget()     # measuring alone leaves the log as it is
 
-    def _columns(self):
+    def _column_names(self):
         "Names of what is measured in an epoch; the second metric of a name gets a 2."
         names = [m.name for m in self.metrics]
         names = [n if n not in names[:i] else f'{n}_{names[:i+1].count(n)}' for i,n in enumerate(names)]
@@ -304,7 +304,7 @@ def get_preds(self:Learner,
     res = [gather.inputs]*with_input + [(act or self.activation)(gather.preds), gather.targets]
     return tuple(res + [self.decodes(gather.preds)]*with_decoded + [gather.losses]*with_loss)
 
-# %% ../nbs/foundations/06b_using.ipynb #8b3bbdc8
+# %% ../nbs/foundations/06b_using.ipynb #03da650a
 @patch
 def _as_batch(self:Learner, item):
     "One input as a batch of inputs, prepared as the data is."
@@ -318,7 +318,7 @@ def predict(self:Learner,
     "Predict one item."
     self._to_device()
     xb,_ = self._inputs_and_targets((*self._as_batch(item), None))
-    with torch.no_grad(), _evaluating(self.model): raw = _cpu(self._attempt(self.model, *xb))
+    with torch.no_grad(), eval_mode(self.model): raw = _cpu(self._attempt(self.model, *xb))
     probs,decoded,vocab = self.activation(raw)[0],self.decodes(raw)[0],getattr(self.dls, 'vocab', None)
     return (vocab[int(decoded)] if vocab is not None and decoded.ndim==0 else decoded), decoded, probs
 
@@ -345,7 +345,7 @@ def show_results(self:Learner,
     titles = [t if t==a else f'{t}\ntaken for {a}' for t,a in zip(targets, answers)]
     return show_images(x/x.max(), titles=titles, ncols=min(len(x), 9))
 
-# %% ../nbs/foundations/06b_using.ipynb #75630146
+# %% ../nbs/foundations/06b_using.ipynb #8d305003
 def _layer_row(name, layer, output, m):
     "A row of a summary."
     ps = list(m.parameters())
@@ -364,7 +364,7 @@ def summary(self:Learner)->pd.DataFrame: # a row for each layer: layer, output, 
     layers = [(name, m) for name,m in self.model.named_modules() if not list(m.children())]
     handles = [m.register_forward_hook(partial(note, name)) for name,m in layers]
     try:
-        with torch.no_grad(), _evaluating(self.model): self._attempt(self.model, *xb)
+        with torch.no_grad(), eval_mode(self.model): self._attempt(self.model, *xb)
     finally:
         for h in handles: h.remove()
     return pd.DataFrame([*rows, _layer_row('', 'all', '', self.model)]).set_index('name')

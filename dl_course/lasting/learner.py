@@ -52,10 +52,11 @@ def _batch_on(b, device):
     "A batch on another device."
     return _map_tensors(lambda t: t.to(device, non_blocking=True), b)
 
-# %% ../../nbs/lasting/03_learner.ipynb #bfd50f04
+# %% ../../nbs/lasting/03_learner.ipynb #6ed5468d
 class Learner(SpeaksFastai, KeepsState, ExplainsErrors, CoreLearner):
     "The Learner that people use: the core's, with errors that explain, a state that can be kept, and fastai's ways."
     default_cbs = [TrainEvalCallback, Recorder, FiniteLoss, ProgressCallback] # what each Learner has
+    checkpoint = Checkpoint # what makes the callback for fit(resume=...)
     running = interrupted = False # whether a training is going on; whether it was ended by an error or Ctrl-C
     device = torch.device('cpu') # where its model was last put
     xb = yb = (None,)
@@ -71,7 +72,7 @@ class Learner(SpeaksFastai, KeepsState, ExplainsErrors, CoreLearner):
            ):
         "Train for some epochs; raises `FloatingPointError` if the loss is no number, `ValueError` for wrong arguments."
         check('fit', _running_already(self), _one_loader(self.dls), None if reset_opt else _other_parameters(self))
-        cbs = _listed(cbs) + ([Checkpoint(resume)] if resume else [])
+        cbs = _listed(cbs) + ([self.checkpoint(resume)] if resume else [])
         super().fit(n_epoch, lr, wd, cbs, reset_opt, start_epoch)
 
     def create_opt(self):

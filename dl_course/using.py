@@ -243,7 +243,9 @@ class GatherPredsCallback(Callback):
                  with_loss:bool=False, # whether to collect a loss for each item
                 ):
         self.with_input,self.with_loss = with_input,with_loss
-    def before_validate(self): self.inputs,self.preds,self.targets,self.losses = [],[],[],[]
+    def before_validate(self):
+        self.inputs,self.preds = [],[]
+        self.targets,self.losses = [],[]
     def after_batch(self):
         learn = self.learn
         self.preds.append(_cpu(learn.pred))

@@ -102,8 +102,8 @@ class FiniteLoss(Callback):
         if not all(map(_is_finite, (*learn.xb, *learn.yb))):
             return 'This batch holds nan or infinite numbers: look for them in the data'
         if learn.train_iter==0:
-            return ('No step was taken before it: look for very large numbers in the data (describe shows their range), '
-                    'or in the weights')
+            return ('No step was taken before it: look for very large numbers in the data (describe shows their '
+                    'range), or in the weights')
         lr = max(h['lr'] for h in learn.opt.hypers)
         return f'Most likely the learning rate {lr:g} is too large: try {lr/10:g}, or learn.lr_find()'
 

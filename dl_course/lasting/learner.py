@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Learner']
 
-# %% ../../nbs/lasting/03_learner.ipynb #d5df8be8
+# %% ../../nbs/lasting/03_learner.ipynb #3efbb804
 import torch
 from torch import nn, Tensor
 from ..check import check
@@ -16,6 +16,7 @@ from .explain import ExplainsErrors, FiniteLoss
 from .state import KeepsState
 from .fastai import SpeaksFastai
 from .checkpoint import Checkpoint
+import dl_course.onecycle, dl_course.lasting.parallel # give it fit_one_cycle, fine_tune and lr_find; distributed
 
 # %% ../../nbs/lasting/03_learner.ipynb #80a58032
 def _running_already(learn):

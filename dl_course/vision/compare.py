@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['measure_all', 'compare_models', 'best_tradeoffs', 'plot_models']
 
-# %% ../../nbs/applications/01b_compare.ipynb #4c90f4b5
+# %% ../../nbs/applications/01b_compare.ipynb #16351ad5
 import json, os, statistics, subprocess, sys, time
 from pathlib import Path
 import matplotlib.pyplot as plt, pandas as pd, timm, torch
@@ -62,7 +62,7 @@ def measure_all(names:list, # of architectures of timm
         print(json.dumps({'name': name} | res), flush=True)
         if pid==0: os._exit(0)
 
-# %% ../../nbs/applications/01b_compare.ipynb #63b0131d
+# %% ../../nbs/applications/01b_compare.ipynb #50645068
 _script = '''import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from dl_course.vision.compare import measure_all
@@ -75,7 +75,7 @@ def _run_job(job):
     if not out.returncode: return [json.loads(o) for o in out.stdout.splitlines() if o.startswith('{')]
     raise RuntimeError(f'compare_models: measuring did not work: {_line((out.stderr.strip() or "?").splitlines()[-1])}')
 
-def _rows(job):
+def _measured(job):
     "For each architecture what was measured, or the error."
     stopped = {'error': 'its process was stopped, perhaps for want of memory'}
     jobs = [job] if hasattr(os, 'fork') else [job | {'names': [o]} for o in job['names']]
@@ -108,7 +108,7 @@ def compare_models(names, # of architectures of timm, or efficientnet_lite0
           seconds=number(seconds, 0), threads=whole(threads, 1), epochs=whole(epochs, 0), lr=number(lr, above=0))
     bases = [full_name(o).partition('.')[0] for o in names]               # several names can stand for one architecture
     names_once = list(dict.fromkeys(bases))
-    rows = _rows(dict(names=names_once, size=size, batch_size=batch_size, seconds=seconds, threads=threads))
+    rows = _measured(dict(names=names_once, size=size, batch_size=batch_size, seconds=seconds, threads=threads))
     for name,row in zip(names, (rows[o] for o in bases)):
         if 'error' not in row: continue
         why = f'cannot be measured with images of {size} x {size} pixels: {row["error"]}'
@@ -131,7 +131,7 @@ def best_tradeoffs(table:pd.DataFrame, # as compare_models gives it
     x,y = known[more],-known[less] if less=='accuracy' else known[less]
     return sorted((n for n in known.index if not _beaten(x, y, n)), key=lambda n: -x[n])
 
-# %% ../../nbs/applications/01b_compare.ipynb #33890a27
+# %% ../../nbs/applications/01b_compare.ipynb #7501d7d4
 _best,_rest = dict(color='#0072B2', marker='o'),dict(color='#D55E00', marker='x')
 
 def _default_y(table):

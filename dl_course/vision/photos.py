@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PILPhoto', 'PhotoBlock', 'keep_random_state', 'show_resizes', 'show_augmented']
 
-# %% ../../nbs/applications/00b_photos.ipynb #fa245ffa
+# %% ../../nbs/applications/00b_photos.ipynb #6b6174b3
 from contextlib import contextmanager
 from pathlib import Path
 import random
@@ -21,7 +21,7 @@ from ..learner import set_seed
 from ..prepare import _read
 from ..tensor import show_images
 
-# %% ../../nbs/applications/00b_photos.ipynb #621c5e1e
+# %% ../../nbs/applications/00b_photos.ipynb #986c4caa
 from .sources import _sets, untar_first      # until `datasets` and others look for them in `sources`
 
 # %% ../../nbs/applications/00b_photos.ipynb #cdbbe013
@@ -40,7 +40,7 @@ def PhotoBlock(): # a TransformBlock, for DataBlock
     "fastai's `ImageBlock` for photos as people see them: upright as the camera was held, transparent parts on white."
     return ImageBlock(PILPhoto)
 
-# %% ../../nbs/applications/00b_photos.ipynb #2fe9e064
+# %% ../../nbs/applications/00b_photos.ipynb #73bfb709
 @contextmanager
 def keep_random_state(seed:int=None, # where the random numbers in the block begin; by default they just go on
                      ): # a context

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['spectrogram', 'bytes_image']
 
-# %% ../../nbs/applications/01c_sound.ipynb #9aee980c
+# %% ../../nbs/applications/01c_sound.ipynb #3cc269c9
 from pathlib import Path
 import math
 import numpy as np, torch

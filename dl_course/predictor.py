@@ -10,19 +10,21 @@ from collections import namedtuple
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-import math, os, threading
+import math, threading
 import numpy as np
+from .check import check, number, whole
 from .prepare import Prepare, _channels, _numbers
-from .onnxfile import unpack_model, _line
+from .onnxfile import one_line, unpack_model
 
 # %% ../nbs/foundations/09_predictor.ipynb #1bd28444
 class Prediction(namedtuple('Prediction', 'label index probabilities')):
     "What a model says about one input: a tuple of three that knows, besides, how novel the input was."
+    novelty = None
     def __new__(cls,
                 label, # the class; where several can be right at once, a list of classes
                 index, # its number; or a list of numbers
                 probabilities:dict, # the probability of each class
-                novelty:float=None, # how unlike the training data the input is, 1 at the threshold; None where the model cannot say
+                novelty:float=None, # how unlike the training data the input is, 1 at the threshold; None if unknown
                ):
         res = super().__new__(cls, label, index, probabilities)
         res.novelty = novelty
@@ -32,6 +34,8 @@ class Prediction(namedtuple('Prediction', 'label index probabilities')):
     def unlike(self)->bool: # False, too, where the model cannot say
         "Whether the input is unlike what the model knows, so that the answer means nothing."
         return self.novelty is not None and not self.novelty<=1
+
+    def _replace(self, **kwargs): return type(self)(**{**self._asdict(), 'novelty': self.novelty, **kwargs})
 
     def __repr__(self):
         warning = f'unlike what the model knows (novelty {self.novelty:.3g}): ' if self.unlike else ''
@@ -44,10 +48,11 @@ _MEMORY = 600_000_000
 def _runtime():
     "ONNX Runtime, imported when the first model is loaded, with its limit of memory."
     try: import onnxruntime as ort
-    except ImportError: raise ImportError('models are run by ONNX Runtime; install it with: pip install onnxruntime') from None
+    except ImportError:
+        raise ImportError('models are run by ONNX Runtime; install it with: pip install onnxruntime') from None
     where = ort.OrtMemoryInfo('Cpu', ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    limits = ort.OrtArenaCfg({'max_mem': _MEMORY, 'arena_extend_strategy': 1})           # grows by what is asked for
-    with suppress(RuntimeError): ort.create_and_register_allocator(where, limits)        # unless the program has done so itself
+    limits = ort.OrtArenaCfg({'max_mem': _MEMORY, 'arena_extend_strategy': 1})      # grows by what is asked for
+    with suppress(RuntimeError): ort.create_and_register_allocator(where, limits)   # unless that was done before
     return ort
 
 def _session(graph, threads):
@@ -57,8 +62,10 @@ def _session(graph, threads):
     options.log_severity_level,options.intra_op_num_threads = 4,threads or 0
     options.add_session_config_entry('session.use_env_allocators', '1')
     options.add_session_config_entry('session.use_device_allocator_for_initializers', '1')    # weights don't count
-    try: return ort.InferenceSession(bytes(graph), options, providers=['CPUExecutionProvider'], disabled_optimizers=['ConstantFolding'])
-    except Exception as e: raise ValueError(f'ONNX Runtime does not take it ({_line(e)})') from None
+    how = dict(providers=['CPUExecutionProvider'], disabled_optimizers=['ConstantFolding'])
+    try: return ort.InferenceSession(bytes(graph), options, **how)
+    except Exception as e:                             # its errors have no class of their own
+        raise ValueError(f'ONNX Runtime does not take it ({one_line(e)})') from None
 
 # %% ../nbs/foundations/09_predictor.ipynb #4f9e0c4c
 class Predictor:
@@ -68,84 +75,90 @@ class Predictor:
                  info:dict, # the note beside it
                  prepare:Prepare, # how inputs are prepared
                  seconds:float=8., # the longest that one batch may take
+                 batch_size:int=None, # inputs that go through the graph at once; by default as fit into the cache
                 ):
-        self.session,self.info,self.prepare,self.seconds = session,info,prepare,seconds
-        self.vocab,self.batch_size = info['vocab'],None
-        i,outs,p = session.get_inputs()[0],session.get_outputs(),prepare
+        self.session,self.info,self.prepare = session,info,prepare
+        self.vocab,self.seconds,self.batch_size = info['vocab'],seconds,batch_size
+        self._check()
+
+    def _check(self):
+        "Raise `ValueError` unless the graph takes and gives what the note says."
+        (given,*more),outs,p = self.session.get_inputs(),[o.name for o in self.session.get_outputs()],self.prepare
         want = (p.size or (None,None)) + (_channels.get(p.mode),) if p.kind=='image' else p.shape
-        fits = len(i.shape)==len(want)+1 and all(b in (None,a) for a,b in zip(i.shape[1:], want))
-        dtype = {'float32': 'float', 'float64': 'double'}.get(p.dtype, p.dtype) if p.kind=='tensor' else 'uint8'
-        names = ['probabilities' if self.vocab else 'numbers'] + ['features','novelty']*(info['novelty'] is not None)
-        if len(session.get_inputs())!=1 or not fits or i.type!=f'tensor({dtype})' or [o.name for o in outs]!=names:
+        fits = len(given.shape)==len(want)+1 and all(b in (None,a) for a,b in zip(given.shape[1:], want))
+        dtype = 'uint8' if p.kind=='image' else {'float32': 'float', 'float64': 'double'}.get(p.dtype, p.dtype)
+        said = ['probabilities' if self.vocab else 'numbers'] + ['features','novelty']*bool(self.info['novelty'])
+        if more or not fits or given.type!=f'tensor({dtype})' or outs!=said:
             raise ValueError('its graph takes or gives something else than it says')
 
     @property
     def expects(self)->str: # such as 'a grey image'
         "What an input should be, in words."
         p = self.prepare
-        if p.kind=='image': return ('a grey image' if p.mode=='L' else 'an image') + ' (file name, bytes, PIL image, array or tensor)'
-        return f'{math.prod(p.shape)} numbers (array, tensor or list of shape {list(p.shape)})'
+        if p.kind=='tensor': return f'{math.prod(p.shape)} numbers (array, tensor or list of shape {list(p.shape)})'
+        return ('a grey image' if p.mode=='L' else 'an image') + ' (file name, bytes, PIL image, array or tensor)'
 
     def __repr__(self):
         names = list(map(str, self.vocab or []))
-        out = f'one of {len(names)} classes ({", ".join(names[:10])}{", ..." if len(names)>10 else ""})' if names else 'numbers'
-        metrics = ', '.join(f'{k} {v:.4g}' for k,v in self.info['metrics'].items() if v is not None and not k.endswith('_loss'))
-        return f'Predictor: from {self.expects} to {out}' + (f'; {metrics}' if metrics else '')
+        shown = ', '.join(names[:10] + ['...']*(len(names)>10))
+        out = f'one of {len(names)} classes ({shown})' if names else 'numbers'
+        metrics = [f'{k} {v:.4g}' for k,v in self.info['metrics'].items() if v is not None and not k.endswith('_loss')]
+        return f'Predictor: from {self.expects} to {out}' + ('; ' + ', '.join(metrics) if metrics else '')
 
     def predict(self,
                 x, # one input; or many: a list, a table, or a batch with one more axis than one input has
                ): # a Prediction, or a list of them; numbers instead where the model knows no classes
-        "What the model says about one input or many; raises `ValueError` in a sentence for what is no input of this model."
-        (many,items),res,step = self._items(x),[],self.batch_size or self._at_once()
+        "Ask the model about one input or many; raises `ValueError` for what isn't an input of this model."
+        (many,items),res,step = self._one_or_many(x),[],self.batch_size or self._at_once()
+        names = [f'input {i}' for i in range(len(items))] if many else ['this']
         for i in range(0, len(items), step):
-            res += self._answers(self._run(self._batch(items[i:i+step], i, many)), i, many)
+            res += self._answer_all(self.outputs(self._batch(items[i:i+step], names[i:i+step])), names[i:i+step])
         return res if many else res[0]
 
     def _at_once(self):
-        "How many inputs go through the model at once: so many that they, and what is calculated from them, fit into the cache."
+        "How many inputs go through the graph at once: as many as fit into the cache with what is calculated from them."
         n = math.prod(o if isinstance(o, int) else 256 for o in self.session.get_inputs()[0].shape[1:])
         return min(64, max(4, 2**19//max(1, n)))
 
-    def _items(self, x):
+    def _one_or_many(self, x):
         "Whether there are many inputs, and something that holds them one by one."
-        one = isinstance(x, (str, bytes, bytearray)) or not hasattr(x, '__iter__')
+        one,shape = isinstance(x, (str, bytes, bytearray)) or not hasattr(x, '__iter__'),self.prepare.shape
         if self.prepare.kind=='image':
             if one or hasattr(x, 'iloc') or not hasattr(x, 'shape'): return (False,[x]) if one else (True,list(x))
-            shape = x.shape                                                                         # of an array or a tensor
-            grey = self.prepare.mode=='L' and len(shape)==3 and shape[0]!=1 and shape[-1] not in (1,3,4)
-            return (True,_numbers(x)) if len(shape)==4 or grey else (False,[x])
+            grey = self.prepare.mode=='L' and len(x.shape)==3 and x.shape[0]!=1 and x.shape[-1] not in (1,3,4)
+            return (True,_numbers(x)) if len(x.shape)==4 or grey else (False,[x])
         if not one and not hasattr(x, 'shape') and not len(x): return True,[]
         try: a = _numbers(x)
-        except (TypeError, ValueError) as e: raise ValueError(f'this is no input for the model ({_line(e)}); it expects {self.expects}') from None
-        shape = self.prepare.shape
+        except (TypeError, ValueError) as e: raise self._refusal('this', e) from None
         if a.ndim==len(shape)+1 and a.shape[1:]==shape: return True,a
         if a.shape==shape: return False,a[None]
         raise ValueError(f'this has shape {list(a.shape)}, and the model expects {self.expects}, or many of them')
 
-    def _batch(self, chunk, i, many):
-        "Some inputs, of which the first is number `i`, prepared one by one and stacked."
-        p = self.prepare
-        if p.kind=='tensor': return np.asarray(chunk).astype(p.dtype)
-        channels = _channels.get(p.mode)
-        if isinstance(chunk, np.ndarray) and chunk.dtype==np.uint8 and p.size and channels:       # prepared already
-            if chunk.shape[1:]==(channels, *p.size): return chunk.transpose(0,2,3,1)
-            if chunk.shape[1:]==(*p.size, channels): return chunk
-        res = []
-        for j,x in enumerate(chunk, i):
+    def _refusal(self, name, e):
+        "The error for what can't be prepared."
+        why = one_line(e).removeprefix('Prepare: ')
+        return ValueError(f"{name} isn't an input for the model ({why}); it expects {self.expects}")
+
+    def _batch(self, items, names):
+        "Some inputs, prepared one by one and stacked."
+        res,p = [],self.prepare
+        ready = p.kind=='image' and p.size and p.steps is None and (*p.size, _channels.get(p.mode))
+        if isinstance(items, np.ndarray) and items.dtype==np.uint8 and items.shape[1:]==ready: return items
+        for x,name in zip(items, names):
             try: res.append(p.array(x))
             except FileNotFoundError: raise
-            except Exception as e:
-                raise ValueError(f'{f"input {j}" if many else "this"} is no input for the model ({_line(e).removeprefix("Prepare: ")}); '
-                                 f'it expects {self.expects}') from None
+            except Exception as e: raise self._refusal(name, e) from None      # Pillow may raise anything
             if res[-1].shape!=res[0].shape:
-                raise ValueError(f'input {j} has shape {list(res[-1].shape)} and input {i} {list(res[0].shape)}; inputs that are given '
-                                 'together must be alike')
+                raise ValueError(f'{name} has shape {list(res[-1].shape)} and {names[0]} {list(res[0].shape)}; '
+                                 'inputs that are given together must be alike')
         return np.stack(res)
 
-    def _run(self, xb):
-        "The outputs of the graph for a batch."
+    def outputs(self,
+                xb:np.ndarray, # inputs as Prepare.array gives them, stacked [n, ...]
+               )->list: # arrays [n, ...]: probabilities or numbers, and for a model with a novelty features and novelty
+        "What the graph gives for a batch; raises `ValueError` when it can't, or takes too much time or memory."
         options = _runtime().RunOptions()
-        options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')      # gives back what it no longer needs
+        options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')    # gives back what isn't needed
         clock = threading.Timer(self.seconds, setattr, (options, 'terminate', True))
         clock.daemon = True
         clock.start()
@@ -153,45 +166,55 @@ class Predictor:
             outs = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(xb)}, options)
             if all(o.shape[:1]==(len(xb),) for o in outs) and (len(outs)<3 or outs[2].ndim==1): return outs
             raise ValueError('it does not give one answer for each')
-        except Exception as e:
-            why = f'it takes more than {self.seconds:g} seconds' if 'terminate flag' in str(e) else _line(e)
-            if 'bfc_arena' in str(e) or 'bad_alloc' in str(e) or 'emory' in str(e): why = f'it needs more than {_MEMORY/1e6:.0f} MB'
-            raise ValueError(f'the model cannot work on inputs of shape {list(xb.shape[1:])} ({why}); it expects {self.expects}') from None
+        except Exception as e: raise self._failure(xb, e) from None        # its errors have no class of their own
         finally: clock.cancel()
 
-    def _answers(self, outs, i, many):
+    def _failure(self, xb, e):
+        "The error for inputs on which the graph failed."
+        why = f'it takes more than {self.seconds:g} seconds' if 'terminate flag' in str(e) else one_line(e)
+        if any(o in str(e) for o in ('bfc_arena','bad_alloc','emory')): why = f'it needs more than {_MEMORY/1e6:.0f} MB'
+        shape = list(xb.shape[1:])
+        return ValueError(f'the model cannot work on inputs of shape {shape} ({why}); it expects {self.expects}')
+
+    def _answer_all(self, outs, names):
         "Outputs of the graph as answers."
         y,vocab = outs[0],self.vocab
-        for j in np.flatnonzero(~np.isfinite(y.reshape(len(y), -1)).all(1)):
-            raise ValueError(f'for {f"input {i+j}" if many else "this input"} the model gives nan or infinity; are there such numbers in the input?')
+        bad = [name for name,o in zip(names, y) if not np.isfinite(o).all()]
+        if bad:
+            name = bad[0].replace('this', 'this input')
+            raise ValueError(f'for {name} the model gives nan or infinity; are there such numbers in the input?')
         if vocab is None: return y[:,0].tolist() if y.ndim==2 and y.shape[1]==1 else y.tolist()
-        if y.ndim!=2 or y.shape[1]!=len(vocab): raise ValueError(f'the model gives {list(y.shape[1:])} numbers for an input, but there are {len(vocab)} classes')
-        novelty = outs[2].tolist() if len(outs)>2 else [None]*len(y)
-        return [self._answer(p, n) for p,n in zip(y.tolist(), novelty)]
+        if y.ndim!=2 or y.shape[1]!=len(vocab):
+            n = list(y.shape[1:])
+            raise ValueError(f'the model gives {n} numbers for an input, but there are {len(vocab)} classes')
+        return [self._answer(p, n) for p,n in zip(y.tolist(), outs[2].tolist() if len(outs)>2 else [None]*len(y))]
 
     def _answer(self, p, novelty):
         "The answer for the probabilities of one input."
-        i = [j for j,o in enumerate(p) if o>self.info['threshold']] if self.info['several'] else p.index(max(p))
-        return Prediction([self.vocab[j] for j in i] if self.info['several'] else self.vocab[i], i, dict(zip(self.vocab, p)), novelty)
+        if self.info['several']: i = [j for j,o in enumerate(p) if o>self.info['threshold']]
+        else: i = p.index(max(p))
+        label = [self.vocab[j] for j in i] if self.info['several'] else self.vocab[i]
+        return Prediction(label, i, dict(zip(self.vocab, p)), novelty)
 
 # %% ../nbs/foundations/09_predictor.ipynb #7bce5057
-def _predictor(data, threads=None, seconds=8.):
-    "A Predictor from the bytes of a model file."
-    graph,info,prepare = unpack_model(data)
-    return Predictor(_session(graph, threads), info, prepare, seconds)
+def _content(path, max_bytes):
+    "The bytes of a file; raises an error that says why it isn't read."
+    if not path.exists(): raise FileNotFoundError(f'{path} is not there')
+    if path.is_dir(): raise IsADirectoryError(f'{path} is a folder; give the name of a file in it')
+    if not path.is_file(): raise ValueError("it isn't an ordinary file")
+    if (n:=path.stat().st_size)<=max_bytes: return path.read_bytes()
+    raise ValueError(f'it has {n/1e6:.2g} MB; if you trust it, load it with load_predictor(path, max_bytes={n})')
 
-def load_predictor(path, # a model file
+def load_predictor(path, # a model file, or the bytes of one
                    threads:int=None, # processor cores to use, by default all of them
                    max_bytes:int=250_000_000, # a larger file is refused before it is read
                    seconds:float=8., # the longest that one batch may take
                   )->Predictor: # ready to predict
-    "A Predictor from a model file; runs no code of the file, and raises `ValueError` with the reason when it cannot be loaded."
-    path = Path(path).expanduser()
-    if not path.exists(): raise FileNotFoundError(f'{path} is not there')
-    if path.is_dir(): raise IsADirectoryError(f'{path} is a folder; give the name of a file in it')
+    "Load a model, and run no code of the file; raises `ValueError` with the reason why it is not loaded."
+    check('load_predictor', threads=threads and whole(threads, 1), max_bytes=whole(max_bytes, 0),
+          seconds=number(seconds, above=0))
+    name = 'the model' if isinstance(path, bytes) else Path(path).expanduser()
     try:
-        if not path.is_file(): raise ValueError('it is no ordinary file')
-        if (n:=os.path.getsize(path))>max_bytes:
-            raise ValueError(f'it has {n/1e6:.0f} MB; if you trust it, load it with load_predictor(path, max_bytes={n})')
-        return _predictor(path.read_bytes(), threads, seconds)
-    except ValueError as e: raise ValueError(f'{path} is not loaded: {e}') from None
+        graph,info,prepare = unpack_model(path if isinstance(path, bytes) else _content(name, max_bytes))
+        return Predictor(_session(graph, threads), info, prepare, seconds)
+    except ValueError as e: raise ValueError(f'{name} is not loaded: {e}') from None

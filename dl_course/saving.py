@@ -6,7 +6,6 @@
 __all__ = ['check_export', 'export_onnx', 'meaning_by_loss']
 
 # %% ../nbs/foundations/08_saving.ipynb #ffd86bb6
-from collections.abc import Mapping, Sized
 from dataclasses import replace
 from importlib.metadata import version
 from numbers import Number
@@ -36,14 +35,6 @@ def check_export(path, # file to write
     if not path.exists() or is_model(path): return path
     why = "is there and isn't a dl_course file of kind model; it is left as it is, choose another name"
     raise FileExistsError(f'{path} {why}')
-
-def _check_arguments(model, prepare, vocab, activation, metrics, threshold):
-    "Raise an error that names the first argument that can't be right."
-    none,metrics = type(None),{} if metrics is None else metrics
-    check('export', model=of_type(model, nn.Module, 'a PyTorch model'), vocab=of_type(vocab, (Sized, none), 'a list'),
-          prepare=of_type(prepare, (Prepare, none), 'a Prepare'), activation=one_of(activation, _activations),
-          metrics=of_type(metrics, Mapping, 'a dictionary'), threshold=number(threshold, 0, 1))
-    check('export', **{f'metrics[{k!r}]': of_type(v, (Number, Tensor), 'a number') for k,v in metrics.items()})
 
 def _copy(model, prepare):
     "A copy of a model, ready for use, with weights of the type that it will be given."
@@ -81,7 +72,9 @@ def _drop_listeners(whole, x):
     for now,before in hooks: now.update(before)
 
 def _whole(model, prepare, vocab, activation, novelty, rows):
-    "A model with all that belongs to it, and a few inputs."
+    "A model with all that belongs to it, and a few inputs; raises an error for arguments that can't be right."
+    check('export', model=of_type(model, nn.Module, 'a PyTorch model'), prepare=of_type(prepare, Prepare, 'a Prepare'),
+          activation=one_of(activation, _activations))
     x,prepare = _inputs(prepare, rows)
     model,classes = _copy(model, prepare),vocab is not None or activation!='none'
     if novelty is not None: _check_novelty(novelty, model, classes)
@@ -109,6 +102,7 @@ def _input_facts(prepare, x):
 
 def _facts(whole, x, vocab, activation, metrics, novelty, threshold):
     "The note that stands in the file beside the graph."
+    check('export', threshold=number(threshold, 0, 1))
     y,several = _answers_of(whole, x),activation=='sigmoid' and not whole.yes_no
     if threshold!=.5 and not several:
         raise ValueError('threshold must be .5 here: such a model names its likeliest class; set a limit of your own '
@@ -165,7 +159,6 @@ def export_onnx(path, # file to write, such as digits.onnx
                 tol:float=1e-5, # how far the answers of file and model may be apart, in parts of the largest
                )->Path: # path
     "Write one ONNX file, whole or not at all; raises `ValueError` naming the layer that can't be exported."
-    _check_arguments(model, prepare, vocab, activation, metrics, threshold)
     path = check_export(path)
     try:
         with torch.autocast('cpu', enabled=False), torch.random.fork_rng(devices=[]):
@@ -199,6 +192,7 @@ def meaning_by_loss(loss_func, # the loss that a model was trained with
                    )->dict: # activation and threshold, as export_onnx takes them
     "Find out from the loss what outputs mean; raises `ValueError` when it is one that we don't know."
     activation = activation or _find_activation(loss_func, vocab)
+    check('export', activation=one_of(activation, _activations))
     return dict(activation=activation, threshold=getattr(loss_func, 'thresh', .5) if activation=='sigmoid' else .5)
 
 def _rows_of(dls, prepare):

@@ -43,7 +43,8 @@ def number(x, # any value
     "Complain about anything but a finite number in a range."
     fine = isinstance(x, Real) and not isinstance(x, bool) and math.isfinite(x)
     if fine and not _outside(x, least, most, above, below): return None
-    return ValueError(f'must be a number{_range(least, most, above, below)}, not {x!r}')
+    a_number = '' if least is not None and most is not None else ' a number'
+    return ValueError(f'must be{a_number}{_range(least, most, above, below)}, not {x!r}')
 
 def one_of(x, # any value
            options, # the values that will do

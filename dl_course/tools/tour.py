@@ -18,7 +18,7 @@ from ..tensor import show_images
 from ..datasets import URLs, get_image_files, load_images, untar_data
 from ..baseline import PixelSimilarity
 from ..sgd import MiniBatches, fit, init_params, sigmoid
-from ..files import atomic_folder
+from ..files import atomic_folder, free_name
 from ..dataloader import DataLoaders
 from ..models import mlp
 from ..optimizer import AdamW
@@ -27,15 +27,9 @@ import dl_course.callbacks # gives the Learner fit_one_cycle
 import dl_course.saving    # gives it export
 
 # %% ../../nbs/tools/tour.ipynb #8f5dd0dc
-def _free(path):
-    "`path`, or the first of `path-2`, `path-3` ... that doesn't exist."
-    res,n = path,2
-    while os.path.lexists(res): res,n = path.with_name(f'{path.name}-{n}'),n+1
-    return res
-
 def _new_folder(out, default):
     "The folder to make: the one asked for, if it is not there yet, or a free name."
-    if out is None: return _free(Path(default))
+    if out is None: return free_name(Path(default))
     out = Path(out).expanduser()
     if os.path.lexists(out): raise FileExistsError(f'{out} is there already; give the name of a new folder')
     return out
@@ -155,7 +149,7 @@ def _write_folder(out, write, asked):
             return out
         except FileExistsError:
             if asked: raise
-            out = _free(out)
+            out = free_name(out)
 
 @contextmanager
 def _one_thread():

@@ -12,7 +12,7 @@ import inspect, json, os, shutil
 from filelock import FileLock, Timeout
 from ..datasets import URLs, untar_data
 from ..files import _put # a file of ours, whole or not at all
-from ..dataloader import DataLoaders, augment
+from ..dataloader import DataLoaders, augment as varied
 from ..models import cnn, linear, mlp
 from ..optimizer import AdamW
 from ..learner import Callback, Learner, accuracy, set_seed
@@ -25,14 +25,14 @@ ARCHS = {'linear': linear, 'mlp': mlp, 'cnn': cnn}
 
 def _known(): return {v: k for k,v in vars(URLs).items() if k.isupper()}
 
-def _load_data(data, batch_size, seed, size, vary):
+def _load_data(data, batch_size, seed, size, augment):
     "The loaders for a data set's name, or for a folder of images."
     if data in _known(): path = untar_data(data)
     else:
         path = Path(data).expanduser()
         if not path.is_dir(): raise ValueError(f'--data {data}: this is no folder, and no data set of the course; there are {", ".join(_known())}')
     split = {} if (path/'train').is_dir() and (path/'valid').is_dir() else {'valid_pct': .2}
-    tfm = augment(rotate=10, zoom=.1, shift=.05) if vary else None
+    tfm = varied(rotate=10, zoom=.1, shift=.05) if augment else None
     dls = DataLoaders.from_folder(path, batch_size=batch_size, seed=seed, size=size, batch_tfm=tfm, **split)
     if len(dls.vocab)<2: raise ValueError(f'--data {data}: there is only one class, {dls.vocab[0]}; put the images of each class into a folder of its own')
     return dls
@@ -85,10 +85,10 @@ def train(data, # name of a data set of the course (mnist_sample, mnist, fashion
           batch_size:int=128, # items in a batch, of all processes together
           seed:int=42, # decides the initial weights and the order of the data
           size:int=None, # height and width that images are made to have; by default they must all be alike
-          vary:bool=False, # whether training images are turned, moved and scaled a little, at random
+          augment:bool=False, # whether training images are turned, moved and scaled a little, at random
          )->Path: # the model file, out/model.onnx
     "Train a model; raises `FileExistsError` when `out` is there and `resume` is not given, `ValueError` when it was begun with other settings."
-    settings = dict(data=str(data), arch=arch, epochs=epochs, lr=lr, batch_size=batch_size, seed=seed, size=size, augment=vary)
+    settings = dict(data=str(data), arch=arch, epochs=epochs, lr=lr, batch_size=batch_size, seed=seed, size=size, augment=augment)
     out,first = Path(out).expanduser(),os.environ.get('RANK', '0')=='0'
     check_exporter()                                           # before the work, not after it
     with _training_folder(out, settings, resume) if first else nullcontext():

@@ -13,6 +13,7 @@ import dl_course
 from ..check import check, free
 from ..files import atomic_folder
 from ..predictor import load_predictor
+from .guard import plain_title
 
 # %% ../../nbs/applications/06_page.ipynb #3a073dab
 _RUNTIME_VERSION = '1.30.0'
@@ -49,7 +50,8 @@ def _runtime_file(pooch, name, folder):
     try: return Path(pooch.retrieve(_ADDRESS + name, f'sha256:{_RUNTIME[name][1]}', name, folder))
     except (RequestException, ValueError) as e:
         why = type(e).__name__
-        raise ConnectionError(f'page: {name} could not be downloaded from {_ADDRESS}{name} ({why}); {_other_way}') from None
+        raise ConnectionError(f'page: {name} could not be downloaded from {_ADDRESS}{name} ({why}); '
+                              f'{_other_way}') from None
     finally: pooch.get_logger().setLevel(level)
 
 _other_way = (f'where there is a network, `npm pack onnxruntime-web@{_RUNTIME_VERSION}` brings a .tgz file; '
@@ -67,11 +69,6 @@ def _for_pictures(model):
     if not info['vocab']: raise ValueError(f'page: {model} gives numbers; a page needs a model with classes')
     return info
 
-def _plain_title(*texts):
-    "The first of these texts with something to read in it, as one line."
-    lines = (''.join(o for o in ' '.join(str(o).split()) if o.isprintable()).strip() for o in texts)
-    return next(filter(None, lines))
-
 def page(model, # a model file for pictures and with classes
          out, # the folder to make
          title:str=None, # of the page, by default the name of the model file
@@ -87,7 +84,7 @@ def page(model, # a model file for pictures and with classes
         for o in _OWN: shutil.copyfile(Path(dl_course.__file__).parent/'data'/'page'/o, folder/o)
         for o in others: shutil.copyfile(o, folder/('model.onnx' if o is model else o.name))
         text = (folder/'index.html').read_text(encoding='utf-8')
-        text = text.replace('@TITLE@', escape(_plain_title(title or '', model.stem, 'A model')))
+        text = text.replace('@TITLE@', escape(plain_title(title or '', model.stem, 'A model')))
         (folder/'index.html').write_text(text, encoding='utf-8', newline='\n')
         told = {k: info[k] for k in _TOLD} | {'files': {o: _facts(folder/o) for o in (*_RUNTIME, 'model.onnx')}}
         (folder/'model.json').write_text(json.dumps(told, sort_keys=True), encoding='utf-8')

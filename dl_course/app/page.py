@@ -14,6 +14,7 @@ from ..check import check, free
 from ..files import atomic_folder
 from ..predictor import load_predictor
 from .guard import plain_title
+from .space import made_parents
 
 # %% ../../nbs/applications/06_page.ipynb #3a073dab
 _RUNTIME_VERSION = '1.30.0'
@@ -76,13 +77,13 @@ def page(model, # a model file for pictures and with classes
         )->Path: # out
     "Write a folder that is a web page and runs the model in the browser; raises `FileExistsError` when `out` is there."
     model,out = Path(model).expanduser(),Path(out).expanduser()
-    info = _for_pictures(model)
+    _for_pictures(model)
     check('page', free(out))
     others = [*(_runtime_in(runtime) if runtime else _runtime_downloaded()), model]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_folder(out) as folder:
+    with made_parents(out), atomic_folder(out) as folder:
         for o in _OWN: shutil.copyfile(Path(dl_course.__file__).parent/'data'/'page'/o, folder/o)
         for o in others: shutil.copyfile(o, folder/('model.onnx' if o is model else o.name))
+        info = _for_pictures(folder/'model.onnx')           # the copy, if the file has changed since
         text = (folder/'index.html').read_text(encoding='utf-8')
         text = text.replace('@TITLE@', escape(plain_title(title or '', model.stem, 'A model')))
         (folder/'index.html').write_text(text, encoding='utf-8', newline='\n')

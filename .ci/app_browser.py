@@ -85,7 +85,8 @@ import json, sys
 from pathlib import Path
 import torch
 from fastai.vision.all import ImageDataLoaders, Resize
-from dl_course.datasets import URLs, get_image_files, untar_data
+from dl_course.datasets import URLs, untar_data
+from dl_course.sources import get_image_files
 from dl_course.learner import set_seed
 from dl_course.predictor import load_predictor
 from dl_course.vision.learner import export, has_weights, vision_learner
@@ -308,7 +309,7 @@ class Tests:
         out.mkdir()
         shutil.copyfile(self.model, out/'model.onnx')
         cell = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
-        lines = 'from dl_course.app.serve import upload_widget', "upload_widget('model.onnx')"
+        lines = 'from dl_course.app.widget import upload_widget', "upload_widget('model.onnx')"
         cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(lines)]
         meta = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
         (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=meta, nbformat=4, nbformat_minor=5)))

@@ -23,7 +23,8 @@ BOTH = '''
 import importlib.util, json, sys
 from pathlib import Path
 import torch
-from dl_course.datasets import URLs, get_image_files, untar_data
+from dl_course.datasets import URLs, untar_data
+from dl_course.sources import get_image_files
 from dl_course.predictor import load_predictor
 from dl_course.prepare import Prepare
 from dl_course.saving import export_onnx

@@ -22,7 +22,8 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from .prepare import Prepare, _is_grey
 from .tensor import show_images, tensor, _bytes
-from .datasets import LabeledImages, data_home, get_image_files, _progress
+from .datasets import LabeledImages
+from .sources import data_home, get_image_files, progress
 
 # %% ../nbs/foundations/04_dataloader.ipynb #82c08531
 def _generator(seed, epoch):
@@ -319,7 +320,7 @@ def decode_images(files, # paths of image files
     res = np.empty(shape, dtype=np.uint8) if in_memory else _file_for(math.prod(shape), folder)
     threads = 1 if first[0].size<64*64 else os.cpu_count() or 1 # with small files, threads mostly wait for each other
     with ThreadPoolExecutor(threads) if threads>1 else nullcontext() as pool:
-        for i in _progress(range(0, len(files), step), math.ceil(len(files)/step)):
+        for i in progress(range(0, len(files), step), math.ceil(len(files)/step)):
             for part in (pool.map if pool else map)(stack, [files[j:j+32] for j in range(i, min(i+step, len(files)), 32)]):
                 if in_memory: res[i:i+len(part)] = part
                 else: res.write(part)

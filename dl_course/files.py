@@ -87,10 +87,14 @@ def _fsync(path):
     except OSError: pass
     finally: os.close(fd)
 
-def _aside(path):
-    "Rename `path` to the first free name with a number, so that it can be had back, and return that."
+def _old_name(path):
+    "The first free name with a number for something that is moved aside."
     names = (path.with_name(f'{path.name}_old{i}') for i in itertools.count(1))
-    new = next(o for o in names if not os.path.lexists(o))
+    return next(o for o in names if not os.path.lexists(o))
+
+def _aside(path):
+    "Rename `path` to a free name with a number, so that it can be had back, and return that."
+    new = _old_name(path)
     _rename(path, new)
     return new
 
@@ -186,6 +190,17 @@ def free_name(path:Path, # a name that may be taken
     return next(o for o in itertools.chain([path], names) if not os.path.lexists(o))
 
 # %% ../nbs/tools/files.ipynb #544aa933
+def _take_place(part, path):
+    "Give a folder the name `path`; what had it is moved aside, and gets it back when that fails or is interrupted."
+    old = _old_name(path) if os.path.lexists(path) else None
+    try:
+        if old: _rename(path, old)
+        _rename(part, path)
+    except BaseException:                         # Ctrl-C, too
+        with suppress(OSError):                   # when the first step was not taken, or both were
+            if old: os.rename(old, path)
+        raise
+
 @contextmanager
 def atomic_folder(path, # the folder to make, in a folder that is there
                   replace:bool=False, # if there is one of that name, move it aside (to a name with _old1), rather than raise an error?
@@ -196,16 +211,12 @@ def atomic_folder(path, # the folder to make, in a folder that is there
         if os.path.lexists(path) and not replace: raise FileExistsError(f'atomic_folder: {path} is there already; choose another name')
     check_name()
     part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
-    part.mkdir()
     try:
+        part.mkdir()
         yield part
         _fsync(part)
         check_name() # somebody may have taken it meanwhile
-        old = _aside(path) if os.path.lexists(path) else None
-        try: _rename(part, path)
-        except OSError:
-            if old: os.rename(old, path)
-            raise
+        _take_place(part, path)
         _fsync(path.parent)
     finally:
         if part.exists(): shutil.rmtree(part, ignore_errors=True)

@@ -6,6 +6,7 @@
 __all__ = ['MODEL_FORMAT', 'pack_model', 'is_model', 'one_line', 'are_names', 'unpack_model']
 
 # %% ../nbs/tools/onnxfile.ipynb #0b5e7b5d
+from itertools import islice
 import hashlib, json, math
 import numpy as np
 from .files import _loads
@@ -26,16 +27,18 @@ def _parse(b):
     while i<len(b):
         start = i
         tag,i = _varint(b, i)
+        if not 8<=tag<2**32: raise ValueError('a field has no number')      # others would read another one there
         kind,size = tag&7,{1: 8, 5: 4}.get(tag&7)
         if kind==0: value,i = _varint(b, i)
         else:
             if kind==2: size,i = _varint(b, i)
             if size is None or i+size>len(b): raise ValueError('a field is cut off')
             value,i = b[i:i+size],i+size
-        yield tag>>3,value,start
+        yield tag>>3,None if kind in (1,5) else value,start     # what we look at is never a number of fixed length
 
 # %% ../nbs/tools/onnxfile.ipynb #fed5a8a5
 MODEL_FORMAT = 1       # the version of the note in a model file that is written, and the newest that is read
+_MAX_FIELDS,_MAX_NOTE = 100,4_000_000      # at the top of a file; bytes of the note
 _disguises = ((b'PK', 'this is a zip file, as torch.save makes it, with a pickle inside, which can run code'),
               *((b'\x80'+bytes([n]), 'this is a pickle, which can run code') for n in (2,3,4,5)))
 
@@ -61,21 +64,25 @@ def _take_apart(data):
         raise ValueError('this is a safetensors file, which holds weights and no model; learn.export writes a model')
     if data[:1]!=b'\x08': raise ValueError("this isn't an ONNX file")
     try:
-        for last in _parse(memoryview(data)): pass
-        entry = [_bytes(v) for _,v,_ in _parse(last[1])] if last[0]==14 else []
-    except (ValueError, IndexError, TypeError): raise ValueError('it is cut off or broken') from None
-    if len(entry)!=2 or entry[0]!=b'dl_course':
+        fields = list(islice(_parse(memoryview(data)), _MAX_FIELDS))
+        notes = [{k: _bytes(o) for k,o,_ in islice(_parse(v), 3)} for n,v,_ in fields if n==14]
+        number,entry,start = fields[-1]
+        at_the_end = number==14 and entry.obj is data and start+len(_field(14, bytes(entry)))==len(data)
+    except (ValueError, IndexError, TypeError, AttributeError): raise ValueError('it is cut off or broken') from None
+    ours = [o for o in notes if o.get(1)==b'dl_course']
+    if not ours or not at_the_end or notes[-1] is not ours[0] or len(ours)>1 or set(ours[0])!={1,2}:
         raise ValueError('this is an ONNX file, but not one that dl_course has made')
+    if len(ours[0][2])>_MAX_NOTE: raise ValueError(f'what it says about itself has more than {_MAX_NOTE:,} bytes')
     try:
-        info = _loads(entry[1])
+        info = _loads(ours[0][2])
         _as_json(info)                                 # takes no infinity, which 1e999 would be
     except (ValueError, RecursionError): info = None
     if not isinstance(info, dict) or type(info.get('format')) is not int:
         raise ValueError('what it says about itself is broken')
     if info['format']>MODEL_FORMAT:
-        raise _TooNew(f'it was made by a newer dl_course (model format {info["format"]}), and this one reads up to '
+        raise _TooNew(f'it was made by a newer dl_course (model format {str(info["format"])[:20]}), and this one reads up to '
                       f'{MODEL_FORMAT}; upgrade with pip install -U dl_course')
-    graph = memoryview(data)[:last[2]]
+    graph = memoryview(data)[:start]
     if info.get('sha256')==_checksum(graph, info): return graph,info
     raise ValueError('it was altered after it was written: its checksum does not fit its content')
 
@@ -124,18 +131,21 @@ _may_lack = {'Clip','GRU','LSTM','Pad','Resize','RNN','Slice'}    # operators wh
 _OTHER_FORM = 'it holds a table in a form that dl_course does not write'
 
 def _check_table(table):
-    "Raise `ValueError` unless a table of numbers is all there, and in this file."
-    shape,kind,raw = [],0,b''
+    "The name and the numbers of a table; raises `ValueError` unless it is all there, and in this file."
+    shape,kind,raw,name = [],0,b'',b''
     for n,v,_ in _parse(table):
-        if n==1: shape += [v] if isinstance(v, int) else _whole_numbers(v)
+        if n==1: shape += [v] if isinstance(v, int) else islice(_whole_numbers(v), 9)
         elif n==2: kind = v
+        elif n==8: name = _bytes(v)
         elif n==9: raw = v
         elif n==13 or n==14 and v: raise ValueError('it wants to read numbers from another file')
         elif n not in (8,12,14): raise ValueError(_OTHER_FORM)
-    if kind not in _types or len(shape)>64 or math.prod(shape)*np.dtype(_types[kind]).itemsize!=len(raw):
+        if len(shape)>8: raise ValueError('it holds a table of more than 8 axes')
+    if kind not in _types or math.prod(shape)*np.dtype(_types[kind]).itemsize!=len(raw):
         raise ValueError('it holds a table of another size than it claims')
-    if 'f' in _types[kind] and np.isnan(np.frombuffer(raw, _types[kind])).any():
-        raise ValueError('there is nan among its weights')
+    numbers = np.frombuffer(raw, _types[kind])
+    if numbers.dtype.kind=='f' and np.isnan(numbers).any(): raise ValueError('there is nan among its weights')
+    return name,numbers
 
 def _whole_numbers(b):
     i = 0
@@ -143,33 +153,60 @@ def _whole_numbers(b):
         n,i = _varint(b, i)
         yield n
 
-def _check_node(node):
-    "Raise `ValueError` unless a step of the calculation is a plain operation of a network."
-    inputs,said = [],{4: '', 7: ''}
-    for n,v,_ in _parse(node):
-        if n==1: inputs.append(_bytes(v))
+_MANY = 1000           # more inputs and outputs than this, or numbers in a setting, no step of a network has
+_by_shape = {'ConstantOfShape': 0, 'Expand': 1, 'Reshape': 1, 'Tile': 1}     # which input is a shape
+
+def _check_setting(setting):
+    "The number of whole numbers in a step's setting, and its table; raises `ValueError` for what no network needs."
+    name,n_ints,table = b'',0,None
+    for k,v,_ in islice(_parse(setting), _MANY+10):
+        if k==1: name = _bytes(v)
+        if k in (6,11): raise ValueError('it holds a graph within a graph, such as a loop')
+        if k in (5,10): table = _check_table(v)
+        if k in (22,23): raise ValueError(_OTHER_FORM)
+        if k==3 and name==b'to' and v==8: raise ValueError('it makes texts of numbers')
+        if k!=8: continue
+        ints = [v] if isinstance(v, int) else list(islice(_whole_numbers(v), _MANY+1))
+        n_ints += len(ints)
+        if name==b'kernel_shape' and max(ints, default=0)>100: raise ValueError('it has a window of more than 100 pixels')
+    if n_ints>_MANY: raise ValueError(f'a setting holds more than {_MANY:,} numbers')
+    return table
+
+def _check_node(node, tables):
+    "Raise `ValueError` unless a step is a plain operation of a network; a constant's table is added to the others."
+    inputs,outputs,said,table = [],[],{4: '', 7: ''},None
+    for n,v,_ in islice(_parse(node), _MANY+100):
+        if n in (1,2): (inputs if n==1 else outputs).append(_bytes(v))
         if n in said: said[n] = one_line(_bytes(v).decode(errors='replace'))[:40] if len(v) else ''
-        for k,o,_ in _parse(v) if n==5 else ():
-            if k in (6,11): raise ValueError('it holds a graph within a graph, such as a loop')
-            if k in (5,10): _check_table(o)
-            if k in (22,23): raise ValueError(_OTHER_FORM)
+        if n==5: table = _check_setting(v) or table
+    if len(inputs)+len(outputs)>_MANY: raise ValueError(f'a step has more than {_MANY:,} inputs and outputs')
     name,domain = said.values()
     if domain not in ('','ai.onnx') or name not in _operators:
         what = repr(name) + (domain and f' of {domain}')
         raise ValueError(f'it asks for the operator {what}, of which no network of this course is made')
     if b'' in inputs and name not in _may_lack: raise ValueError(f'it leaves out an input of {name}')
+    if table and outputs: tables[outputs[0]] = table[1]
+    _check_inputs(name, [tables.get(o) for o in inputs])
+
+def _check_inputs(name, tables):
+    "Raise `ValueError` for tables with which an operation would crash the runtime, or never end."
+    divisor = tables[1] if name in ('Div','Mod') and len(tables)>1 else None
+    if divisor is not None and divisor.dtype.kind in 'iu' and (divisor<=0).any():
+        raise ValueError('it divides whole numbers by something that is not above 0')
+    shape = tables[_by_shape[name]] if len(tables)>_by_shape.get(name, 99) else None
+    if shape is not None and shape.size>8: raise ValueError('it makes a table of more than 8 axes')
 
 def _check_graph(model):
     "Raise `ValueError` unless a model is one that ONNX Runtime may see."
-    nodes = 0
+    nodes,tables = [],{}
     for n,v,_ in _parse(model):
         if n in (20,25): raise ValueError('it brings functions of its own along')
         for k,o,_ in _parse(v) if n==7 else ():
-            if k==1: _check_node(o)
-            if k==5: _check_table(o)
+            if k==1: nodes.append(o)
+            if k==5: tables.update([_check_table(o)])
             if k==15: raise ValueError(_OTHER_FORM)
-            nodes += k==1
-            if nodes>_MAX_NODES: raise ValueError(f'it has more than {_MAX_NODES:,} steps, which is not believed')
+            if len(nodes)>_MAX_NODES: raise ValueError(f'it has more than {_MAX_NODES:,} steps, which is not believed')
+    for o in nodes: _check_node(o, tables)
 
 # %% ../nbs/tools/onnxfile.ipynb #b67d762b
 def are_names(names:list, # of classes
@@ -193,7 +230,8 @@ def _judge(info):
     need(prepare.kind=='image' or prepare.shape is not None, 'the size of its inputs')
     for o in (prepare.shape, prepare.size):
         need(o is None or all(type(n) is int and n>=0 for n in o) and math.prod(o)<=10**8, 'the size of its inputs')
-    need(not prepare.steps or all(o[0] in _item_steps for o in prepare.steps), 'how images are made to fit')
+    steps = prepare.steps or ()
+    need(len(steps)<=4 and all(o[0] in _item_steps for o in steps), 'how images are made to fit')
     need(vocab is None or isinstance(vocab, list) and 0<len(vocab)<=100_000 and are_names(vocab),
          'the names of its classes')
     several,threshold = info['several'],info['threshold']

@@ -43,6 +43,7 @@ class Prediction(namedtuple('Prediction', 'label index probabilities')):
 
 # %% ../nbs/foundations/09_predictor.ipynb #e01ff517
 _MEMORY = 600_000_000
+_turn = threading.Lock()      # one batch at a time: all share the memory, and waiting is not calculating
 
 @lru_cache(None)
 def _runtime():
@@ -83,13 +84,15 @@ class Predictor:
 
     def _check(self):
         "Raise `ValueError` unless the graph takes and gives what the note says."
-        (given,*more),outs,p = self.session.get_inputs(),[o.name for o in self.session.get_outputs()],self.prepare
+        wrong = ValueError('its graph takes or gives something else than it says')
+        if len(self.session.get_inputs())!=1: raise wrong
+        given,outs,p = self.session.get_inputs()[0],self.session.get_outputs(),self.prepare
         want = (p.size or (None,None)) + (_channels.get(p.mode),) if p.kind=='image' else p.shape
         fits = len(given.shape)==len(want)+1 and all(b in (None,a) for a,b in zip(given.shape[1:], want))
         dtype = 'uint8' if p.kind=='image' else {'float32': 'float', 'float64': 'double'}.get(p.dtype, p.dtype)
         said = ['probabilities' if self.vocab else 'numbers'] + ['features','novelty']*bool(self.info['novelty'])
-        if more or not fits or given.type!=f'tensor({dtype})' or outs!=said:
-            raise ValueError('its graph takes or gives something else than it says')
+        if not fits or given.type!=f'tensor({dtype})' or [o.name for o in outs]!=said: raise wrong
+        if any(o.type!='tensor(float)' for o in outs): raise wrong
 
     @property
     def expects(self)->str: # such as 'a grey image'
@@ -99,10 +102,10 @@ class Predictor:
         return ('a grey image' if p.mode=='L' else 'an image') + ' (file name, bytes, PIL image, array or tensor)'
 
     def __repr__(self):
-        names = list(map(str, self.vocab or []))
+        names = list(map(one_line, self.vocab or []))
         shown = ', '.join(names[:10] + ['...']*(len(names)>10))
         out = f'one of {len(names)} classes ({shown})' if names else 'numbers'
-        metrics = [f'{k} {v:.4g}' for k,v in self.info['metrics'].items() if v is not None and not k.endswith('_loss')]
+        metrics = [f'{one_line(k)} {v:.4g}' for k,v in self.info['metrics'].items() if v is not None and not k.endswith('_loss')]
         return f'Predictor: from {self.expects} to {out}' + ('; ' + ', '.join(metrics) if metrics else '')
 
     def predict(self,
@@ -161,9 +164,10 @@ class Predictor:
         options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')    # gives back what isn't needed
         clock = threading.Timer(self.seconds, setattr, (options, 'terminate', True))
         clock.daemon = True
-        clock.start()
         try:
-            outs = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(xb)}, options)
+            with _turn:
+                clock.start()
+                outs = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(xb)}, options)
             if all(o.shape[:1]==(len(xb),) for o in outs) and (len(outs)<3 or outs[2].ndim==1): return outs
             raise ValueError('it does not give one answer for each')
         except Exception as e: raise self._failure(xb, e) from None        # its errors have no class of their own
@@ -202,7 +206,9 @@ def _content(path, max_bytes):
     if not path.exists(): raise FileNotFoundError(f'{path} is not there')
     if path.is_dir(): raise IsADirectoryError(f'{path} is a folder; give the name of a file in it')
     if not path.is_file(): raise ValueError("it isn't an ordinary file")
-    if (n:=path.stat().st_size)<=max_bytes: return path.read_bytes()
+    with open(path, 'rb') as f: data = f.read(max_bytes+1)
+    if len(data)<=max_bytes: return data
+    n = path.stat().st_size
     raise ValueError(f'it has {n/1e6:.2g} MB; if you trust it, load it with load_predictor(path, max_bytes={n})')
 
 def load_predictor(path, # a model file, or the bytes of one

@@ -8,7 +8,7 @@ __all__ = ['Prepare']
 # %% ../nbs/foundations/03b_prepare.ipynb #f7204034
 from dataclasses import asdict, dataclass
 from io import BytesIO
-from numbers import Integral
+from numbers import Integral, Number
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -22,12 +22,15 @@ def _why_unreadable(x, e):
 
 def _open(x, size=None):
     "An image file, or its bytes, as a PIL image; where `size` is given, in no more detail than that needs."
+    if isinstance(x, (str, Path)) and Path(x).exists() and not Path(x).is_file():
+        raise ValueError(f'{x} cannot be read as an image: it is a folder, or something else that is not a file')
     try:
         with Image.open(BytesIO(x) if isinstance(x, bytes) else x) as im:
             if size: im.draft(None, (2*max(size),)*2)    # only JPEG can do this; others are read as they are
             im.load()
         return im
     except FileNotFoundError: raise FileNotFoundError(f'there is no image file {x}') from None
+    except PermissionError: raise
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         raise ValueError(_why_unreadable(x, e)) from e
 
@@ -110,7 +113,7 @@ def _resize_step(im, h, w, how, pad, resample):
     if how!='squish':
         m = (max if how=='pad' else min)(W/w, H/h)
         cw,ch = int(m*w),int(m*h)
-        if cw*ch>2**28: raise ValueError(f'an image of {W} x {H} pixels is too narrow to be padded to {w} x {h}')
+        if cw*ch>2**25: raise ValueError(f'an image of {W} x {H} pixels is too narrow to be padded to {w} x {h}')
         im = _crop_pad(im, (cw,ch), (int(.5*(W-cw)), int(.5*(H-ch))), pad)
     return im.resize((w,h), getattr(Image.Resampling, resample.upper()))
 
@@ -171,6 +174,13 @@ _dtypes = ('float32','float64','float16','int64','int32','int16','int8','uint8',
 
 def _lists(o): return [_lists(v) for v in o] if isinstance(o, tuple) else o
 
+def _of_type(a, dtype):
+    "Numbers as another type; raises `ValueError` when a type of whole numbers can't hold them."
+    b = a.astype(dtype)
+    if b.dtype.kind in 'iub' and not (b==a).all():
+        raise ValueError(f'numbers of type {dtype} are needed, and {a[b!=a].flat[0]} is not one')
+    return b
+
 @dataclass(frozen=True)
 class Prepare:
     "How inputs are made ready for a model, told as data; raises `ValueError` for what cannot be done."
@@ -188,7 +198,8 @@ class Prepare:
     def __post_init__(self):
         for k in ('shape', 'size', 'mean', 'std', 'steps'):
             o = getattr(self, k)
-            if o is not None: object.__setattr__(self, k, (o,o) if k=='size' and isinstance(o, Integral) else tuple(o))
+            if isinstance(o, Number): o = (o,o) if k=='size' else (o,)
+            if o is not None: object.__setattr__(self, k, tuple(v.item() if isinstance(v, np.generic) else v for v in o))
         if self.steps is not None:
             object.__setattr__(self, 'steps', tuple(tuple(o) if isinstance(o, list) else o for o in self.steps))
             if len(self.steps)>20: raise ValueError(f'Prepare: there can be 20 steps at most, not {len(self.steps)}')
@@ -202,6 +213,8 @@ class Prepare:
             raise ValueError(f'Prepare: size must be height and width in pixels, or one number for both, not {self.size}')
         if (self.mean is None)!=(self.std is None) or self.mean is not None and (len(self.mean)!=len(self.std) or not all(s>0 for s in self.std)):
             raise ValueError('Prepare: mean and std go together, one of each for each channel or column, and each std must be more than 0')
+        if self.kind=='tensor' and (self.size or self.mode or self.steps):
+            raise ValueError("Prepare: size, mode and steps are for images; say kind='image'")
         if self.read=='plain' and self.mode is None: raise ValueError("Prepare: with read='plain' say the mode, such as mode='RGB'")
         if self.kind=='image' and self.mean is not None and self.mode and len(self.mean)!=_channels[self.mode]:
             raise ValueError(f'Prepare: images of mode {self.mode!r} have {_channels[self.mode]} channels, but there are {len(self.mean)} means')
@@ -216,7 +229,7 @@ class Prepare:
             elif self.size and im.size!=self.size[::-1]: im = _fits[self.fit](im, self.size[::-1])    # PIL puts the width first
             a = np.array(im)
             return a[...,None] if a.ndim==2 else a
-        a = _numbers(x).astype(self.dtype)
+        a = _of_type(_numbers(x), self.dtype)
         if self.shape is not None and a.shape!=self.shape:
             raise ValueError(f'Prepare: one input has shape {list(self.shape)}, but this has {list(a.shape)}')
         return a

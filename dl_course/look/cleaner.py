@@ -13,8 +13,9 @@ import base64, csv, errno, html, io, json, os, posixpath, stat, warnings
 import filelock, numpy as np, pandas as pd
 from PIL import Image
 from fastcore.basics import patch
-from ..tensor import _upright
-from ..datasets import _aside, _fsync, _is_image, _progress, _walk_error
+from ..prepare import _upright
+from ..files import _aside, _fsync
+from ..sources import is_image_name as _is_image, progress, _raise as _walk_error
 from ..files import _put
 from .interpret import Interpretation
 
@@ -75,7 +76,7 @@ def verify_images(path, # a folder, which is searched with all folders in it, al
     parts,found = [files[i:i+64] for i in range(0, len(files), 64)],[]
     with warnings.catch_warnings(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         warnings.simplefilter('ignore')                    # what Pillow warns about is checked above
-        for res in _progress(pool.map(lambda fs: [_check_image(f, max_pixels) for f in fs], parts), len(parts)): found += res
+        for res in progress(pool.map(lambda fs: [_check_image(f, max_pixels) for f in fs], parts), len(parts)): found += res
     name = (lambda f: os.path.relpath(f, path).replace(os.sep, '/')) if folder else (lambda f: f)
     table = pd.DataFrame([(name(f), *why) for f,why in zip(files, found) if any(why)], columns=['file', 'problem', 'note'])
     if aside:
@@ -120,7 +121,7 @@ class MoveLog:
             entries = self.entries()
             run = max((e['run'] for e in entries.values()), default=-1) + 1
             self._left = {e['from']: e['to'] for e in _standing(entries)}
-            res = [self._one(run, *m) for m in _progress(moves, len(moves))]
+            res = [self._one(run, *m) for m in progress(moves, len(moves))]
             self._sync_folders(res)
             return res
 
@@ -139,7 +140,7 @@ class MoveLog:
             elsewhere = {entries[e['undoes']]['from']: e['to'] for e in entries.values() if e['undoes'] is not None and e['done']}
             last = max((e['run'] for e in entries.values()), default=-1) + 1
             mine = [e for e in standing if e['run'] in there]
-            for e in _progress(mine, len(mine)):
+            for e in progress(mine, len(mine)):
                 o = self._one(last, elsewhere.get(e['to'], e['to']), e['from'], e['note'], undoes=e['n'], unmake=e['made'], old_link=e['was_link'])
                 if o['to']: elsewhere[e['from']] = o['to']
                 res.append(o)

@@ -14,7 +14,8 @@ from PIL import Image
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import Subset
-from ..tensor import show_image, _upright
+from ..tensor import show_image
+from ..prepare import _upright
 from ..learner import _in_data_order
 
 # %% ../../nbs/applications/02_interpret.ipynb #32edbedd

@@ -209,7 +209,7 @@ class Tests:
                     unlike.wait_for()
                     self.shot(page, f'{name}-{width}-noise')
                     upload(self.text)
-                    page.get_by_text('This file is no picture').wait_for()
+                    page.get_by_text("This file isn't a picture").wait_for()
                     top = "document.querySelector('.toast-body').getBoundingClientRect().top"
                     if below: page.wait_for_function(f'() => {top} > innerHeight/2')
                     unlike.wait_for(state='hidden')
@@ -332,7 +332,7 @@ class Tests:
                         upload(self.noise)
                         page.get_by_text(UNLIKE).wait_for()
                         upload(self.text)
-                        page.get_by_text('This file is no picture').wait_for()
+                        page.get_by_text("This file isn't a picture").wait_for()
                         self.shot(page, f'voila-{width}-text')
                         return '; '.join(o for o in dict.fromkeys(log) if icons not in o and o!='console: Failed to load resource: net::ERR_FAILED')
                 self.report.run(f'Voila, {width} px, {scheme}: a photo is answered, noise gets a warning, a text file a message', use)

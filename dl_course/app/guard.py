@@ -150,21 +150,21 @@ class Guard:
                 begun = True
                 message = {**message, 'headers': _safe_headers(scope['path'], message.get('headers', ()))}
             await send(message)
-        try: await self.pass_on(scope, self.in_time(receive), _send)
+        try: await self._pass_on(scope, self._in_time(receive), _send)
         except Exception as e:                        # whatever it is, a stranger is told nothing about this machine
             status,text = e.args if isinstance(e, _Refused) else (500, 'Something went wrong here.')
             if status==500: print(f'{scope["method"]} {scope["path"][:80]!r}: {type(e).__name__}', file=sys.stderr)
             if not begun: await _tell(status, text, scope, receive, _send)      # else it is too late for a sentence
 
-    async def pass_on(self, scope, receive, send):
+    async def _pass_on(self, scope, receive, send):
         "Have the app answer a request; raises `_Refused` where it is not to."
-        self.check(scope)
-        if not self.is_upload(scope): return await self.app(scope, await self.checked_json(scope, receive), send)
-        with self.turn(): await self.app(scope, self.limited(scope, receive), send)
+        self._check(scope)
+        if not self._is_upload(scope): return await self.app(scope, await self._checked_json(scope, receive), send)
+        with self._turn(): await self.app(scope, self._limited(scope, receive), send)
 
-    def is_upload(self, scope): return scope['method']=='POST' and scope['path'].rstrip('/')=='/gradio_api/upload'
+    def _is_upload(self, scope): return scope['method']=='POST' and scope['path'].rstrip('/')=='/gradio_api/upload'
 
-    def check(self, scope):
+    def _check(self, scope):
         "Raise `_Refused` unless address, host and declared length are fine."
         path,head = scope['path'],dict(scope['headers'])
         def name(o): return re.sub(r'^\w+://|:\d+$', '', head.get(o, b'').decode('latin1')).strip('[]')
@@ -177,23 +177,23 @@ class Guard:
         if is_file and path.startswith('/gradio_api/file=') and scope['method'] in ('GET','HEAD'):
             if not self.folder.has(file): raise _Refused(404, 'There is no such file.')
         elif not _routes.fullmatch(path): raise _Refused(404, 'There is no such address.')
-        if self.is_upload(scope):
+        if self._is_upload(scope):
             declared = int(head.get(b'content-length', b'0') or 0)
-            if declared>self.max_bytes + _JSON_MAX: raise _Refused(413, self.too_large())
+            if declared>self.max_bytes + _JSON_MAX: raise _Refused(413, self._too_large())
             if self.folder.full():
                 raise _Refused(503, 'Too many pictures are waiting here; try again in a few minutes.')
 
-    def too_large(self): return f'This file has more than {self.max_bytes/1e6:g} MB; choose a smaller one.'
+    def _too_large(self): return f'This file has more than {self.max_bytes/1e6:g} MB; choose a smaller one.'
 
     @contextmanager
-    def turn(self):
+    def _turn(self):
         "One of the uploads that are taken at once."
         if self.at_once>=_AT_ONCE: raise _Refused(503, 'Too many pictures are on their way; try again in a minute.')
         self.at_once += 1
         try: yield
         finally: self.at_once -= 1
 
-    def in_time(self, receive):
+    def _in_time(self, receive):
         "`receive`, until the body has taken longer than is allowed."
         end,more = time.monotonic() + self.seconds,True
         async def _receive():
@@ -205,7 +205,7 @@ class Guard:
             return message
         return _receive
 
-    def limited(self, scope, receive):
+    def _limited(self, scope, receive):
         "`receive`, until more was sent than is allowed."
         n,parts,rest,more = 0,0,b'',True
         kind = dict(scope['headers']).get(b'content-type', b'')
@@ -216,12 +216,12 @@ class Guard:
             if message['type']=='http.disconnect' and more: raise _Refused(400, 'The upload ended too early.')
             body,more = message.get('body', b''),message.get('more_body', False)
             n,parts,rest = n + len(body),parts + (rest + body).count(mark),(rest + body)[1 - len(mark):]
-            if n>self.max_bytes + _JSON_MAX: raise _Refused(413, self.too_large())
+            if n>self.max_bytes + _JSON_MAX: raise _Refused(413, self._too_large())
             if parts>_PARTS: raise _Refused(400, 'These are too many files; upload one picture at a time.')
             return message
         return _receive
 
-    async def checked_json(self, scope, receive):
+    async def _checked_json(self, scope, receive):
         "`receive`, after the whole body was read and each file named in it was found to be an upload."
         if scope['method']!='POST': return receive
         body,more = b'',True
@@ -231,7 +231,7 @@ class Guard:
             body,more = body + message.get('body', b''),message.get('more_body', False)
             if len(body)>_JSON_MAX:
                 raise _Refused(413, 'The request is too large; upload the picture first, and send its path.')
-        try: self.check_json(json.loads(body), '/call/' in scope['path'])
+        try: self._check_json(json.loads(body), '/call/' in scope['path'])
         except (ValueError, RecursionError): raise _Refused(400, 'The request is no JSON.') from None
         sent = False
         async def _receive():
@@ -241,7 +241,7 @@ class Guard:
             return {'type': 'http.request', 'body': body, 'more_body': False}
         return _receive
 
-    def check_json(self, o, strict):
+    def _check_json(self, o, strict):
         "Raise `_Refused` for what cannot be a call of the app."
         o = o if isinstance(o, dict) else dict(data=None)
         data,call = o.get('data', []),o.get('fn_index')
@@ -252,16 +252,16 @@ class Guard:
         if not a_list or not known or not all(map(fine, data)) or o.get('batched'):
             raise _Refused(400, 'The request is no call of this app; send '
                                 '{"data": [{"path": the path of an upload, "meta": {"_type": "gradio.FileData"}}]}.')
-        self.check_files(o)
+        self._check_files(o)
 
-    def check_files(self, o):
+    def _check_files(self, o):
         "Raise `_Refused` when data names a file that nobody has uploaded."
         if isinstance(o, dict):
             if o.get('path') is not None and not self.folder.has(o['path']):
                 raise _Refused(400, 'The request names a file that was not uploaded; upload it first.')
-            for v in o.values(): self.check_files(v)
+            for v in o.values(): self._check_files(v)
         elif isinstance(o, list):
-            for v in o: self.check_files(v)
+            for v in o: self._check_files(v)
 
 # %% ../../nbs/applications/05b_guard.ipynb #1c1d3ef7
 LEAST_BYTES = 2**18     # that a file counts for at least, so that there are not too many small ones either
@@ -277,7 +277,9 @@ class UploadFolder:
         self.path = Path(self.temp.name).resolve()
         self.done = threading.Event()
 
-    def has(self, path):
+    def has(self,
+            path, # anything; what is not a path is no file
+           )->bool: # True for a file of this folder
         "Whether this is a file in the folder, and not a link out of it."
         try:
             path = Path(path)
@@ -285,14 +287,14 @@ class UploadFolder:
         except (OSError, TypeError, ValueError, RuntimeError): return False
 
     @contextmanager
-    def part(self):
+    def part(self): # a context
         "What one app has here: `fixed`, its files that stay, and `sets`, in which Gradio notes its files."
         part = SimpleNamespace(fixed=set(), sets=[])
         self.parts.append(part)
         try: yield part
         finally: self.parts = [o for o in self.parts if o is not part]
 
-    def files(self):
+    def files(self): # pairs, one after the other
         "Path and facts of each file that doesn't stay."
         fixed = set().union(*(o.fixed for o in self.parts))
         for folder,_,names in os.walk(self.path):           # passes over what is gone meanwhile

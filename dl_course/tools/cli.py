@@ -9,7 +9,6 @@ __all__ = ['predict', 'main']
 from pathlib import Path
 import argparse, json, math, os, sys
 from .. import __version__
-from .start import start
 
 # %% ../../nbs/tools/cli.ipynb #e72b0c64
 def _predict_one(predictor, file):
@@ -59,7 +58,9 @@ def _tour(a):
     from dl_course.tools.tour import tour
     tour(a.out, a.seed)
 
-def _start(a): start(a.folder)
+def _start(a):
+    from dl_course.tools.start import start
+    start(a.folder)
 
 def _train(a):
     from dl_course.tools.train import train

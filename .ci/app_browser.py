@@ -85,7 +85,8 @@ import json, sys
 from pathlib import Path
 import torch
 from fastai.vision.all import ImageDataLoaders, Resize
-from dl_course.datasets import URLs, get_image_files, untar_data
+from dl_course.datasets import URLs, untar_data
+from dl_course.sources import get_image_files
 from dl_course.learner import set_seed
 from dl_course.predictor import load_predictor
 from dl_course.vision.learner import export, has_weights, vision_learner
@@ -208,7 +209,7 @@ class Tests:
                     unlike.wait_for()
                     self.shot(page, f'{name}-{width}-noise')
                     upload(self.text)
-                    page.get_by_text('This file is no picture').wait_for()
+                    page.get_by_text("This file isn't a picture").wait_for()
                     top = "document.querySelector('.toast-body').getBoundingClientRect().top"
                     if below: page.wait_for_function(f'() => {top} > innerHeight/2')
                     unlike.wait_for(state='hidden')
@@ -308,7 +309,7 @@ class Tests:
         out.mkdir()
         shutil.copyfile(self.model, out/'model.onnx')
         cell = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
-        lines = 'from dl_course.app.serve import upload_widget', "upload_widget('model.onnx')"
+        lines = 'from dl_course.app.widget import upload_widget', "upload_widget('model.onnx')"
         cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(lines)]
         meta = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
         (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=meta, nbformat=4, nbformat_minor=5)))
@@ -331,7 +332,7 @@ class Tests:
                         upload(self.noise)
                         page.get_by_text(UNLIKE).wait_for()
                         upload(self.text)
-                        page.get_by_text('This file is no picture').wait_for()
+                        page.get_by_text("This file isn't a picture").wait_for()
                         self.shot(page, f'voila-{width}-text')
                         return '; '.join(o for o in dict.fromkeys(log) if icons not in o and o!='console: Failed to load resource: net::ERR_FAILED')
                 self.report.run(f'Voila, {width} px, {scheme}: a photo is answered, noise gets a warning, a text file a message', use)

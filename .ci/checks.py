@@ -251,7 +251,7 @@ def light(p, r):
     away = p.tmp/'away'          # as above
     away.mkdir(exist_ok=True)
     without = 'torch', 'torchvision', 'fastai', 'timm', 'pandas', 'matplotlib', 'sklearn', 'onnx', 'onnxscript'
-    for m in ('check', 'prepare', 'files', 'onnxfile', 'predictor', 'app.serve', 'app.page', 'tools.cli'):
+    for m in ('check', 'prepare', 'files', 'onnxfile', 'predictor', 'sources', 'app.guard', 'app.serve', 'app.space', 'app.widget', 'app.page', 'tools.cli'):
         rc, out = p.run('python', '-c', LIGHT, f'dl_course.{m}', *without, cwd=away)
         r.check(f'import dl_course.{m} without torch', rc == 0, out.strip().splitlines()[-1] if out.strip() else f'exit status {rc}', out)
 

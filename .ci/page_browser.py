@@ -23,7 +23,8 @@ BOTH = '''
 import importlib.util, json, sys
 from pathlib import Path
 import torch
-from dl_course.datasets import URLs, get_image_files, untar_data
+from dl_course.datasets import URLs, untar_data
+from dl_course.sources import get_image_files
 from dl_course.predictor import load_predictor
 from dl_course.prepare import Prepare
 from dl_course.saving import export_onnx
@@ -344,8 +345,8 @@ class Tests:
         noise = Image.effect_noise((300, 200), 90)
         photo, png = encoded(noise, 'JPEG'), encoded(noise, 'PNG')
         heic = b'\0\0\0\x18ftypheic' + bytes(500)
-        files = {'text.png': (b'This is no picture.', 'is no picture'), 'nothing.png': (b'', 'is no picture'), 'half.jpg': (photo[:len(photo)//2], 'damaged'),
-                 'half.png': (png[:len(png)//2], 'damaged'), 'drawing.svg': (b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>', 'is no picture'),
+        files = {'text.png': (b'This is no picture.', "isn't a picture"), 'nothing.png': (b'', "isn't a picture"), 'half.jpg': (photo[:len(photo)//2], 'damaged'),
+                 'half.png': (png[:len(png)//2], 'damaged'), 'drawing.svg': (b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>', "isn't a picture"),
                  'iphone.heic': (heic, 'cannot read HEIC'), 'large.png': (png + bytes(20_000_001), 'more than 20 MB'),
                  'bomb.png': (encoded(Image.new('1', (8000, 8000)), 'PNG'), 'more than 50 million pixels')}
         with self.opened('digits') as (page, log):

@@ -20,6 +20,7 @@ from importlib import import_module
 from .prepare import *
 from .tensor import *
 from .datasets import *
+from .sources import data_home, get_image_files
 from .sgd import *
 from .dataloader import *
 from .optimizer import *
@@ -68,7 +69,8 @@ _later = {'fastai.vision.all': """ImageDataLoaders DataBlock ImageBlock Category
           'dl_course.look.interpret': 'Interpretation',
           'dl_course.look.cleaner': 'ImageCleaner verify_images',
           'dl_course.novelty': 'Novelty',
-          'dl_course.app.serve': 'serve space',
+          'dl_course.app.serve': 'serve',
+          'dl_course.app.space': 'space',
           'dl_course.app.page': 'page',
           'ipywidgets': 'interact'}
 _extras = {'ipywidgets': '; pip install "dl_course[jupyter]" brings it'}

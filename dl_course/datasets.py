@@ -21,8 +21,8 @@ import fastcore.xtras # adds `ls` to Path
 from .check import check, folder as there_is_folder, number, same_length
 from .files import atomic_folder
 from .tensor import stack_images
-from .sources import (cannot_write, data_home, find_file, get_image_files, image_files, locked,
-    progress, read_sources)
+from .sources import cannot_write, data_home, find_file, image_files, locked, progress, read_sources
+from .sources import get_image_files # which can be had from here, too
 
 # %% ../nbs/foundations/01_datasets.ipynb #84a249fd
 _MAX_VALUES = 2**30 # a small compressed file can claim to hold more than fits into memory

@@ -32,7 +32,7 @@ def cnn(n_out:int=10, # outputs, one for each class
         channels:int=1, # of the input: 1 for grey images, 3 for colour
         widths:tuple=(24,48,96,96), # channels after each convolution, which halves height and width
        )->nn.Module: # from [n, channels, h, w] to [n, n_out]
-    "A small convolutional network with batch normalization, made for images of 28 x 28 pixels; larger ones are averaged down."
+    "A small convolutional network with batch normalization, for images of 28 x 28 pixels; larger ones are averaged down."
     sizes,layers = [channels, *widths],[]
     for i,(a,b) in enumerate(zip(sizes, sizes[1:])):
         size = 5 if i==0 else 3

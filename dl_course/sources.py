@@ -7,9 +7,8 @@ __all__ = ['data_home', 'cannot_write', 'locked', 'SourceFile', 'Source', 'read_
            'is_image_name', 'image_files', 'get_image_files']
 
 # %% ../nbs/lasting/08_sources.ipynb #15ea6593
-import gzip, hashlib, json, os, re, shutil, sys, time, uuid, warnings
+import json, os, re, shutil, sys, time, uuid, warnings
 from contextlib import contextmanager
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple

@@ -10,8 +10,11 @@ from html import escape
 from pathlib import Path
 import hashlib, json, os, shutil
 import dl_course
+from ..check import check, free
 from ..files import atomic_folder
 from ..predictor import load_predictor
+from .guard import plain_title
+from .space import made_parents
 
 # %% ../../nbs/applications/06_page.ipynb #3a073dab
 _RUNTIME_VERSION = '1.30.0'
@@ -21,11 +24,17 @@ _RUNTIME = {    # name -> bytes, SHA-256
     'ort-wasm-simd-threaded.mjs': (24_381, 'e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b'),
     'ort-wasm-simd-threaded.wasm': (14_239_897, '3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2')}
 
+def _facts(file): return dict(bytes=file.stat().st_size, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+
 def _runtime_in(folder):
-    "The files of the runtime in a folder of the user's; raises `FileNotFoundError` naming those that are missing."
+    "The files of the runtime in a folder of the user's; raises an error naming those that are missing or wrong."
     found = [Path(folder).expanduser()/o for o in _RUNTIME]
     missing = [o.name for o in found if not o.is_file()]
     if missing: raise FileNotFoundError(f'page: {folder} lacks {", ".join(missing)}; {_other_way}')
+    wrong = [o.name for o in found if _facts(o)['sha256']!=_RUNTIME[o.name][1]]
+    if wrong:
+        raise ValueError(f'page: {", ".join(wrong)} in {folder} differs from onnxruntime-web '
+                         f'{_RUNTIME_VERSION}; {_other_way}')
     return found
 
 def _runtime_downloaded():
@@ -42,7 +51,8 @@ def _runtime_file(pooch, name, folder):
     try: return Path(pooch.retrieve(_ADDRESS + name, f'sha256:{_RUNTIME[name][1]}', name, folder))
     except (RequestException, ValueError) as e:
         why = type(e).__name__
-        raise ConnectionError(f'page: {name} could not be had from {_ADDRESS}{name} ({why}); {_other_way}') from None
+        raise ConnectionError(f'page: {name} could not be downloaded from {_ADDRESS}{name} ({why}); '
+                              f'{_other_way}') from None
     finally: pooch.get_logger().setLevel(level)
 
 _other_way = (f'where there is a network, `npm pack onnxruntime-web@{_RUNTIME_VERSION}` brings a .tgz file; '
@@ -60,8 +70,6 @@ def _for_pictures(model):
     if not info['vocab']: raise ValueError(f'page: {model} gives numbers; a page needs a model with classes')
     return info
 
-def _plain_title(text): return ''.join(o for o in ' '.join(str(text).split()) if o.isprintable())
-
 def page(model, # a model file for pictures and with classes
          out, # the folder to make
          title:str=None, # of the page, by default the name of the model file
@@ -69,18 +77,16 @@ def page(model, # a model file for pictures and with classes
         )->Path: # out
     "Write a folder that is a web page and runs the model in the browser; raises `FileExistsError` when `out` is there."
     model,out = Path(model).expanduser(),Path(out).expanduser()
-    info = _for_pictures(model)
-    if os.path.lexists(out): raise FileExistsError(f'{out} is there already; give the name of a new folder')
+    _for_pictures(model)
+    check('page', free(out))
     others = [*(_runtime_in(runtime) if runtime else _runtime_downloaded()), model]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_folder(out) as folder:
+    with made_parents(out), atomic_folder(out) as folder:
         for o in _OWN: shutil.copyfile(Path(dl_course.__file__).parent/'data'/'page'/o, folder/o)
         for o in others: shutil.copyfile(o, folder/('model.onnx' if o is model else o.name))
+        info = _for_pictures(folder/'model.onnx')           # the copy, if the file has changed since
         text = (folder/'index.html').read_text(encoding='utf-8')
-        text = text.replace('@TITLE@', escape(_plain_title(title or model.stem)))
+        text = text.replace('@TITLE@', escape(plain_title(title or '', model.stem, 'A model')))
         (folder/'index.html').write_text(text, encoding='utf-8', newline='\n')
         told = {k: info[k] for k in _TOLD} | {'files': {o: _facts(folder/o) for o in (*_RUNTIME, 'model.onnx')}}
         (folder/'model.json').write_text(json.dumps(told, sort_keys=True), encoding='utf-8')
     return out
-
-def _facts(file): return dict(bytes=file.stat().st_size, sha256=hashlib.sha256(file.read_bytes()).hexdigest())

@@ -7,13 +7,295 @@ __all__ = ['ImageCleaner']
 
 # %% ../../nbs/applications/03_cleaner.ipynb #21de9742
 from pathlib import Path
-import csv, os, posixpath
-import numpy as np, pandas as pd
-from ..check import check, folder, whole
-from ..files import _aside, _put
-from .interpret import Interpretation, _unless
-from .moves import MoveLog, REMOVED, _standing, _undone
-from .widget import _View
+import base64, csv, errno, html, io, json, os, posixpath, stat, warnings
+import filelock, numpy as np, pandas as pd
+from PIL import Image
+from fastcore.basics import patch
+from ..prepare import _upright
+from ..files import _aside, _fsync
+from ..sources import is_image_name as _is_image, progress, _raise as _walk_error
+from ..files import _put
+from .interpret import Interpretation
+
+# %% ../../nbs/applications/03_cleaner.ipynb #6d737691
+_MAX_PIXELS = 178_956_970          # twice what Pillow warns about: there it refuses to go on
+
+def _check_image(file, max_pixels=_MAX_PIXELS):
+    "Why a file cannot be used as an image, or ''; and what is odd about it, or ''."
+    try:
+        info = os.stat(file)
+        if not stat.S_ISREG(info.st_mode): return 'not a file', ''
+        if not info.st_size: return 'the file is empty', ''
+        with Image.open(file) as im:
+            w,h = im.size
+            if w*h>max_pixels: return f'{w:,} x {h:,} pixels, more than {max_pixels:,}', ''
+            im.draft(None, (64, 64))                       # a JPEG at an eighth of its size: quicker, and read to its end all the same
+            im.load()
+            if im.mode[0] in 'IF': return f'more than 8 bits for each colour (mode {im.mode}); save it with 8 bits', ''
+            return '', _odd(file, im)
+    except FileNotFoundError: return ('a link that leads nowhere' if os.path.islink(file) else 'the file is gone'), ''
+    except PermissionError: return 'it may not be read', ''
+    except Image.UnidentifiedImageError: return 'not an image', ''
+    except Image.DecompressionBombError: return f'more than {min(max_pixels, 2*Image.MAX_IMAGE_PIXELS):,} pixels', ''
+    except MemoryError: return 'it needs too much memory', ''
+    except Exception as e: return ('cut off or damaged' if isinstance(e, (OSError, SyntaxError, EOFError)) else 'damaged') + f' ({e})', ''
+
+def _odd(file, im):
+    "What is odd about an image that can be used."
+    ext = os.path.splitext(file)[1].lower()
+    named = Image.registered_extensions().get(ext)
+    if named==im.format or {named, im.format}=={'JPEG', 'MPO'}: return ''
+    return f'a {im.format} {f"that is named {ext}" if ext else "without an ending"}; it can be read'
+
+# %% ../../nbs/applications/03_cleaner.ipynb #e551b278
+def _all_images(folder):
+    "The names that end like images in a folder and below, except hidden ones, as str; also those of links that lead nowhere."
+    res,seen = [],set()
+    for place,dirs,names in os.walk(folder, onerror=_walk_error, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            dirs.clear()
+            continue
+        seen.add(real)
+        dirs[:] = sorted((o for o in dirs if not o.startswith('.')), key=lambda o: (os.path.islink(os.path.join(place, o)), o))
+        res += [os.path.join(place, o) for o in sorted(names) if _is_image(o)]
+    return res
+
+def verify_images(path, # a folder, which is searched with all folders in it, also those that links lead to; or a list of files
+                  aside:bool=False, # whether files that cannot be used are moved to the folder .removed in path; MoveLog(path).undo() has them back
+                  max_pixels:int=_MAX_PIXELS, # an image with more pixels counts as broken, and so does one with more than Pillow itself opens
+                  threads:int=None, # how many files are read at once; by default one for each processor
+                 )->pd.DataFrame: # a row for each file with something to say: file, problem (why it cannot be used, or ''), note, and with aside, to
+    "Find the files that cannot be used as images, and say why; raises `FileNotFoundError` if there is no such folder."
+    folder = isinstance(path, (str, Path))
+    if folder and not Path(path).is_dir(): raise FileNotFoundError(f'verify_images: there is no folder {path}')
+    if aside and not folder: raise ValueError('verify_images: to set files aside, give the folder that holds them, and not a list of files')
+    files = _all_images(path) if folder else [os.fspath(o) for o in path]
+    parts,found = [files[i:i+64] for i in range(0, len(files), 64)],[]
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        warnings.simplefilter('ignore')                    # what Pillow warns about is checked above
+        for res in progress(pool.map(lambda fs: [_check_image(f, max_pixels) for f in fs], parts), len(parts)): found += res
+    name = (lambda f: os.path.relpath(f, path).replace(os.sep, '/')) if folder else (lambda f: f)
+    table = pd.DataFrame([(name(f), *why) for f,why in zip(files, found) if any(why)], columns=['file', 'problem', 'note'])
+    if aside:
+        broken = table[table.problem!='']
+        moves = [(f, f'{REMOVED}/{f}', f'broken: {why}') for f,why in zip(broken.file, broken.problem)]
+        done = {o['from']: o for o in (MoveLog(path).move(moves) if moves else [])}
+        table['to'] = [done[f]['to'] or done[f]['outcome'] if f in done else '' for f in table.file]
+    return table
+
+# %% ../../nbs/applications/03_cleaner.ipynb #b62e0942
+REMOVED = '.removed'
+
+class MoveLog:
+    "Moves of files within a folder, each written down before it is made, so that all of them can be finished or undone."
+    def __init__(self,
+                 root, # the folder; nothing outside of it is ever touched
+                ):
+        self.root = Path(os.path.abspath(root))
+        if not self.root.is_dir(): raise FileNotFoundError(f'MoveLog: there is no folder {root}')
+        self.folder = self.root/REMOVED
+        self.file,self._lock_file = self.folder/'log.jsonl',self.folder/'.lock'
+
+    def entries(self)->dict: # a dict for each move by its number, with from, to, note, run, and done (None while unknown)
+        "All moves that were ever begun, in order."
+        try: lines = self.file.read_bytes().split(b'\n')
+        except FileNotFoundError: lines = []
+        res = {}
+        for line in lines:
+            try: o = json.loads(line)                      # half a line, from a program that was killed, is none: its move was never begun
+            except ValueError: continue
+            if not isinstance(o, dict) or not isinstance(o.get('n'), int): continue
+            if 'from' in o: res[o['n']] = {**o, 'done': None}
+            elif o['n'] in res: res[o['n']]['done'] = bool(o.get('done'))
+        return res
+
+    def move(self,
+             moves:list, # tuples (file, new name, note), both names relative to the folder; a taken name gets a number
+             wait:float=10, # seconds to wait while another program moves files in this folder
+            )->list: # a dict for each, with from, to, note and outcome (moved, gone, or failed and why)
+        "Move files; what cannot be moved stays, and the others go on; raises `OSError` when nothing can be written, or another program is at it."
+        with self._locked(wait):
+            entries = self.entries()
+            run = max((e['run'] for e in entries.values()), default=-1) + 1
+            self._left = {e['from']: e['to'] for e in _standing(entries)}
+            res = [self._one(run, *m) for m in progress(moves, len(moves))]
+            self._sync_folders(res)
+            return res
+
+    def undo(self,
+             runs:int=1, # how many runs, the last first; None for all
+             wait:float=10, # seconds to wait while another program moves files in this folder
+            )->list: # a dict for each, as move gives it
+        "Have the files back that were moved, the last first; raises `OSError` when nothing can be written, or another program is at it."
+        if not self.file.exists(): return []
+        with self._locked(wait):
+            entries,res = self.entries(),[]
+            standing,back,there = _standing(entries)[::-1],set(),set()
+            for e in standing:                             # a file may have been moved on since, in a later run
+                if e['to'] in back or os.path.lexists(self.root/e['to']): back.add(e['from']); there.add(e['run'])
+            there = sorted(there, reverse=True)[:runs]
+            elsewhere = {entries[e['undoes']]['from']: e['to'] for e in entries.values() if e['undoes'] is not None and e['done']}
+            last = max((e['run'] for e in entries.values()), default=-1) + 1
+            mine = [e for e in standing if e['run'] in there]
+            for e in progress(mine, len(mine)):
+                o = self._one(last, elsewhere.get(e['to'], e['to']), e['from'], e['note'], undoes=e['n'], unmake=e['made'], old_link=e['was_link'])
+                if o['to']: elsewhere[e['from']] = o['to']
+                res.append(o)
+            self._sync_folders(res)
+            return res
+
+# %% ../../nbs/applications/03_cleaner.ipynb #deec0132
+@patch
+def _write(self:MoveLog, line, sync=True):
+    data = b'\n' + json.dumps(line).encode()           # begun anew, whatever a full disk or a killed program has left before it
+    if self._f.write(data)!=len(data): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if sync: os.fsync(self._f.fileno())
+
+@patch
+@contextmanager
+def _locked(self:MoveLog, wait):
+    "Hold the lock, with the log open and all earlier moves finished."
+    if self.folder.is_symlink(): raise ValueError(f'MoveLog: {self.folder} is a link; it must be a folder of its own')
+    try:
+        self.folder.mkdir(exist_ok=True)
+        lock = filelock.FileLock(self._lock_file)
+        lock.acquire(timeout=wait)
+    except filelock.Timeout:
+        raise TimeoutError(f'MoveLog: another program is moving files in {self.root}; nothing was done, try again later') from None
+    except OSError as e: raise type(e)(e.errno, f'MoveLog: {self.root} cannot be written to ({e.strerror}); nothing was moved') from None
+    try:
+        with open(self.file, 'ab', buffering=0) as self._f:
+            entries = self.entries()
+            self._n = max(entries, default=-1) + 1
+            for e in entries.values():
+                if e['done'] is None: self._finish(e)
+            yield
+            os.fsync(self._f.fileno())
+    finally: lock.release()
+
+@patch
+def _inside(self:MoveLog, name):
+    "The path of a name in the folder; raises `ValueError` for one that leads out of it."
+    parts = Path(name).parts
+    path,real = self.root.joinpath(*parts),os.path.realpath(self.root)
+    if not parts or Path(name).is_absolute() or '..' in parts: raise ValueError(f'{name} is not inside {self.root}')
+    if path in (self.folder, self.file, self._lock_file): raise ValueError(f'{name} belongs to the log')
+    if os.path.commonpath([real, os.path.realpath(path.parent)])!=real: raise ValueError(f'{name} leads out of {self.root} through a link')
+    return path
+
+# %% ../../nbs/applications/03_cleaner.ipynb #113bbc53
+def _link_text(src, dst):
+    "What a symbolic link must say at `dst` to lead where it leads at `src`."
+    text = os.readlink(src)
+    if os.path.isabs(text): return text
+    target = os.path.join(os.path.realpath(os.path.dirname(src)), text)
+    return os.path.relpath(target, os.path.realpath(os.path.dirname(dst)))
+
+def _transfer(src, dst, text=None):
+    "Give a file the name `dst`, where a symbolic link says `text`; raises `FileExistsError`, and never overwrites."
+    if text is not None: os.symlink(text, dst)
+    elif os.name=='nt': return os.rename(src, dst)         # on Windows it doesn't overwrite
+    else:
+        try: os.link(src, dst, follow_symlinks=False)
+        except FileExistsError: raise
+        except OSError as e:
+            if e.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK): raise
+            if os.path.lexists(dst): raise FileExistsError(errno.EEXIST, 'the name is taken', dst) from None
+            return os.rename(src, dst)                     # a disk without hard links
+    try: os.unlink(src)
+    except OSError:
+        os.unlink(dst)
+        raise
+
+def _free_name(path, taken):
+    "The path, or if it is taken the first free one with a number before the ending."
+    n,new = 0,path
+    while taken(new): n,new = n+1,path.with_name(f'{path.stem}_{n+1}{path.suffix}')
+    return new
+
+# %% ../../nbs/applications/03_cleaner.ipynb #efea327d
+@patch
+def _one(self:MoveLog, run, src, dst, note, **more):
+    "Make one move, and return what came of it."
+    res = {'from': src, 'to': '', 'note': note, 'outcome': ''}
+    try:
+        a,b = self._inside(src),self._inside(dst)
+        if not os.path.lexists(a): return {**res, 'outcome': 'gone'}
+        if a.is_dir() and not a.is_symlink(): raise ValueError(f'{src} is a folder')
+        name = lambda p: p.relative_to(self.root).as_posix()
+        taken = lambda p: os.path.lexists(p) or 'undoes' not in more and self._is_kept_free(name(p), src)
+        while True:
+            b = _free_name(b, taken)
+            text = more.get('old_link') or _link_text(a, b) if a.is_symlink() else None
+            made = [o for o in b.parents if o!=self.root and self.root in o.parents and not o.exists()]
+            was = os.readlink(a) if a.is_symlink() else None
+            entry = {'n': self._n, 'run': run, 'from': src, 'to': name(b), 'note': note, 'made': [name(o) for o in made], 'link': text,
+                     'was_link': was, 'undoes': more.get('undoes'), 'unmake': more.get('unmake', [])}
+            self._write(entry)
+            self._n += 1
+            try:
+                b.parent.mkdir(parents=True, exist_ok=True)
+                _transfer(a, b, text)
+            except FileExistsError: # somebody took the name just now
+                self._end(entry, False)
+                if b.parent.is_dir(): continue
+                raise
+            except OSError:
+                self._end(entry, False)
+                raise
+            self._end(entry, True)
+            if 'undoes' not in more: self._left[src] = name(b)
+            return {**res, 'to': name(b), 'outcome': 'moved'}
+    except (OSError, ValueError) as e: return {**res, 'outcome': f'failed: {getattr(e, "strerror", None) or e}'}
+
+@patch
+def _is_kept_free(self:MoveLog, name, src):
+    "Whether another file than `src` had this name and is to get it back at an undo; under it a second file could be taken for the first one."
+    f,seen = name,set()
+    while f in self._left and f not in seen:
+        seen.add(f)
+        f = self._left[f]
+    return f not in (name, src)
+
+@patch
+def _end(self:MoveLog, entry, done):
+    "Write how a move ended, and before that remove folders that were made for nothing, or are undone."
+    self._remove_folders(entry['unmake'] if done else entry['made'])
+    self._write({'n': entry['n'], 'done': done}, sync=False)
+
+@patch
+def _remove_folders(self:MoveLog, made):
+    "Remove the folders that we have made, if they are empty."
+    for o in made:
+        with suppress(OSError, ValueError): os.rmdir(self._inside(o))
+
+@patch
+def _finish(self:MoveLog, entry):
+    "Find out how a move ended that a killed program began, and finish it if it was halfway."
+    try: a,b = self._inside(entry['from']),self._inside(entry['to'])
+    except ValueError: return self._end(entry, False)
+    there = os.path.lexists(b)
+    if there and os.path.lexists(a):                       # two names: our own second one, or somebody else's file
+        ours = os.readlink(b)==entry['link'] if a.is_symlink() and b.is_symlink() else os.path.samestat(os.lstat(a), os.lstat(b))
+        if not ours: there = False
+        else: os.unlink(a)
+    self._end(entry, there)
+
+@patch
+def _sync_folders(self:MoveLog, res):
+    for o in {(self.root/r[k]).parent for r in res if r['to'] for k in ('from', 'to')}:
+        if o.is_dir(): _fsync(o)
+
+# %% ../../nbs/applications/03_cleaner.ipynb #a679f679
+def _standing(entries):
+    "The moves that were made and not undone, oldest first."
+    undone = {e['undoes'] for e in entries.values() if e['done'] and e['undoes'] is not None}
+    return [e for e in entries.values() if e['done'] and e['undoes'] is None and e['n'] not in undone]
+
+# %% ../../nbs/applications/03_cleaner.ipynb #49707672
+_COLUMNS = ['file', 'split', 'label', 'prediction', 'probability', 'loss', 'kind', 'decision']
+_NUMBERS = ['probability', 'loss']
 
 # %% ../../nbs/applications/03_cleaner.ipynb #54fb2725
 def _relative(file, root):

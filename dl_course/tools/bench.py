@@ -15,7 +15,8 @@ import numpy as np, pandas as pd, torch
 from PIL import Image
 from sklearn.neighbors import NearestCentroid
 from ..tensor import to_np
-from ..datasets import URLs, get_image_files, untar_data, load_images
+from ..datasets import URLs, untar_data, load_images
+from ..sources import get_image_files
 from ..baseline import PixelSimilarity
 from ..sgd import MiniBatches, batch_accuracy, fit, init_params, mnist_loss
 from ..dataloader import DataLoader, DataLoaders, augment

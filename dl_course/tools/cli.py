@@ -7,9 +7,8 @@ __all__ = ['predict', 'main']
 
 # %% ../../nbs/tools/cli.ipynb #60de6981
 from pathlib import Path
-import argparse, json, os, sys
+import argparse, json, math, os, sys
 from .. import __version__
-from .start import start
 
 # %% ../../nbs/tools/cli.ipynb #e72b0c64
 def _predict_one(predictor, file):
@@ -19,7 +18,8 @@ def _predict_one(predictor, file):
     if not hasattr(p, 'probabilities'): return dict(file=str(file), value=p)
     probabilities = {str(k): round(v, 6) for k,v in p.probabilities.items()}
     res = dict(file=str(file), label=p.label, index=p.index, probabilities=probabilities)
-    return res if p.novelty is None else {**res, 'novelty': round(p.novelty, 6), 'unlike': p.unlike}
+    if p.novelty is None: return res
+    return {**res, 'novelty': round(p.novelty, 6) if math.isfinite(p.novelty) else None, 'unlike': p.unlike}
 
 def _plainly(text): return ''.join(c if c.isprintable() else json.dumps(c)[1:-1] for c in str(text))
 
@@ -58,7 +58,9 @@ def _tour(a):
     from dl_course.tools.tour import tour
     tour(a.out, a.seed)
 
-def _start(a): start(a.folder)
+def _start(a):
+    from dl_course.tools.start import start
+    start(a.folder)
 
 def _train(a):
     from dl_course.tools.train import train
@@ -74,7 +76,7 @@ def _serve(a):
     server.wait()
 
 def _space(a):
-    from dl_course.app.serve import space
+    from dl_course.app.space import space
     out = space(a.model, a.out, a.title, a.examples)
     print(f'The app is in {out}. Start it: python "{out}/app.py" ; what else it can do is in its README.md.')
 

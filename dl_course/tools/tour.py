@@ -15,7 +15,8 @@ import matplotlib.pyplot as plt
 from safetensors.torch import save_file
 from .. import __version__
 from ..tensor import show_images
-from ..datasets import URLs, get_image_files, load_images, untar_data
+from ..datasets import URLs, load_images, untar_data
+from ..sources import get_image_files
 from ..baseline import PixelSimilarity
 from ..sgd import MiniBatches, fit, init_params, sigmoid
 from ..files import atomic_folder, free_name

@@ -180,7 +180,7 @@ async function checkSize(blob) {
 function unreadable(bytes) {
   const letters = String.fromCharCode(...bytes.subarray(4, 12));
   if (/^ftyp(hei|hev|mif|msf)/.test(letters)) return 'This browser cannot read HEIC photos; save it as a JPEG file.';
-  return 'This file is no picture that this browser can read, or it is damaged.';
+  return 'This file isn\'t a picture that this browser can read, or it is damaged.';
 }
 
 // A JPEG without the note that says how the camera was held, for models that were trained on pictures as they are.
@@ -214,13 +214,19 @@ function ranked(p) {
   return {all, said};
 }
 
-let latest = 0;     // each question has a number, so that an answer that comes too late is not shown
+let latest = 0;         // each question has a number, so that an answer that comes too late is not shown
+let changed = false;    // was something drawn since the latest question?
 
-// Show a prepared picture and the answer to it; screen readers hear of it after `pause` ms, unless a newer came.
-async function show(im, how, mine, pause = 0) {
+function newQuestion() {
+  changed = false;
+  return ++latest;
+}
+
+// Show a prepared picture and the answer to it, and return the answer as a sentence; empty when a newer question came.
+async function show(im, how, mine, drawing = false) {
   await ready;
   const answer = await ask(im);
-  if (mine !== latest) return;
+  if (mine !== latest) return '';
   allFine();
   const {all, said} = ranked(answer.probabilities), names = said.map(o => o.name).join(', ');
   by('answer').textContent = names || `No class is above ${percent(facts.threshold)}`;
@@ -229,14 +235,19 @@ async function show(im, how, mine, pause = 0) {
   by('more').hidden = all.length <= 10;
   by('more').firstElementChild.textContent = `${all.length - 10} more classes`;
   by('more').lastElementChild.replaceChildren(...all.slice(10).map(bar));
-  by('live').textContent = pause ? said.map(o => `${o.name} (${percent(o.p)})`).join(', ') : '';
+  by('live').textContent = drawing ? said.map(o => `${o.name} (${percent(o.p)})`).join(', ') : '';
   drawSeen(im);
   by('how').textContent = how;
   by('result').hidden = false;
-  await wait(pause);
-  if (mine !== latest) return;
   const list = said.map(o => `${o.name}, ${percent(o.p)}`).join('; ') || by('answer').textContent;
-  say(list + '.' + (answer.unlike ? ' ' + by('unlike').textContent : ''));
+  return list + '.' + (answer.unlike ? ' ' + by('unlike').textContent : '');
+}
+
+// What went wrong with a question, in place of an answer, unless a newer question came.
+function failed(e, mine) {
+  if (mine !== latest) return;
+  by('result').hidden = true;
+  problem(e);
 }
 
 // A class as a line: its name, a bar, its probability.
@@ -275,18 +286,18 @@ function takePictures() {
 
 async function takeFile(file) {
   if (!file) return;
-  const mine = ++latest;
+  const mine = newQuestion();
   allFine();
   say('Reading the picture.');
   try {
     const {im, isJpeg} = await decode(file);
     const prepared = prepare(im, facts.input, isJpeg);
-    await show(prepared, `the picture, ${howFitted(prepared)}.`, mine);
+    const sentence = await show(prepared, `the picture, ${howFitted(prepared)}.`, mine);
+    if (!sentence) return;
+    say(sentence);
     by('result').scrollIntoView({block: 'nearest'});
   } catch (e) {
-    if (mine !== latest) return;
-    by('result').hidden = true;
-    problem(e);
+    failed(e, mine);
   }
 }
 
@@ -366,7 +377,7 @@ function drawByKeys(board, stroke, clear) {
 }
 
 function clear(context) {
-  latest++;
+  newQuestion();
   context.clearRect(0, 0, 280, 280);
   by('result').hidden = true;
   by('live').textContent = '';
@@ -374,32 +385,38 @@ function clear(context) {
 }
 
 // Something was drawn. While an answer is on its way, only remember that there is more to ask.
-let busy = false, changed = false;
+let busy = false;
 async function drawn(context) {
   changed = true;
   if (busy) return;
   busy = true;
-  try {
-    await ready;
-    while (changed) {
-      changed = false;
-      await new Promise(requestAnimationFrame);
-      await showDrawing(context);
+  while (changed) {
+    await new Promise(requestAnimationFrame);
+    if (!changed) break;            // the drawing area was cleared, or a file was chosen
+    const mine = newQuestion();
+    try {
+      const sentence = await showDrawing(context, mine);
+      if (sentence) sayLater(sentence, mine);       // not awaited: meanwhile there may be more to ask
+    } catch (e) {
+      failed(e, mine);
     }
-  } catch (e) {
-    problem(e);
-  } finally {
-    busy = false;
   }
+  busy = false;
 }
 
-async function showDrawing(context) {
+// Screen readers hear of a drawing when nothing was added to it for a second.
+async function sayLater(sentence, mine) {
+  await wait(1000);
+  if (mine === latest) say(sentence);
+}
+
+async function showDrawing(context, mine) {
   const {data} = context.getImageData(0, 0, 280, 280), [h, w] = facts.input.size;
   const im = likeMnist(picture(280, 280, 1, data.filter((_, i) => i % 4 === 3)), h, w);
-  if (!im) return;
+  if (!im) return '';
   const how = `the drawing, cut out, made ${Math.round(20 / 28 * Math.min(h, w))} pixels long, and moved until its ` +
     'centre of mass is in the middle, as was done with the digits of MNIST.';
-  show(im, how, ++latest, 1000);
+  return show(im, how, mine, true);
 }
 
 // ---------------------------------------------------------------- about the model

@@ -245,7 +245,7 @@ const STEPS = {
     if (how !== 'squish') {
       const m = (how === 'pad' ? Math.max : Math.min)(im.w / w, im.h / h);
       const cw = Math.trunc(m * w), ch = Math.trunc(m * h);
-      if (cw * ch > 2 ** 28) tooNarrow();
+      if (cw * ch > 2 ** 25) tooNarrow();
       im = cropPad(im, cw, ch, Math.trunc(.5 * (im.w - cw)), Math.trunc(.5 * (im.h - ch)), pad);
     }
     return resize(im, w, h, filter);

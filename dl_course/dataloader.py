@@ -13,10 +13,9 @@ import numpy as np, pandas as pd, torch
 from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 from fastcore.foundation import L
-from .prepare import Prepare, _is_grey
-from .tensor import show_images, tensor, _bytes
+from .check import check, not_empty, number, whole
+from .tensor import show_images, tensor
 from .datasets import LabeledImages
-from .sources import data_home, get_image_files, progress
 
 # %% ../nbs/foundations/04_dataloader.ipynb #82c08531
 def _order_generator(seed, epoch):
@@ -297,72 +296,7 @@ def _class_names(y, vocab):
     numbers = isinstance(y, Tensor) and y.ndim==1 and not y.is_floating_point()
     return [vocab[int(i)] for i in y] if numbers else y
 
-def _differs(file, a, first, first_file):
-    "The error for an image of another size or number of channels than the first."
-    told = [f'{h} x {w} pixels and {c} channel{"s" if c>1 else ""}' for c,h,w in (a.shape, first.shape)]
-    hint = 'size, such as size=64' if a.shape[1:]!=first.shape[1:] else "mode, such as mode='RGB'"
-    return ValueError(f'decode_images: {file} has {told[0]}, but {first_file} has {told[1]}; give a {hint}')
-
-def decode_images(files, # paths of image files
-                  prepare:Prepare, # of kind image; if it has no size, all images must have that of the first
-                  memory_limit:int=None, # bytes that the images may take in memory; by default half of what is free
-                  folder=None, # where to put a larger set, in a file that vanishes with the tensor; by default data_home()
-                 )->Tensor: # uint8 [n, c, h, w], in the order of the files
-    "Decode image files into one tensor, with threads and a progress bar; raises `ValueError` naming the file that is broken or differs."
-    files,step = list(files),1024
-    if not files: raise ValueError('decode_images: there are no files')
-    def read(file): return prepare.array(file).transpose(2,0,1)
-    first = read(files[0])
-    def stack(fs):
-        res = np.empty((len(fs), *first.shape), dtype=np.uint8)
-        for i,f in enumerate(fs):
-            a = read(f)
-            if a.shape!=first.shape: raise _differs(f, a, first, files[0])
-            res[i] = a
-        return res
-    shape = (len(files), *first.shape)
-    in_memory = math.prod(shape)<=(_memory_free()//2 if memory_limit is None else memory_limit)
-    res = np.empty(shape, dtype=np.uint8) if in_memory else _file_for(math.prod(shape), folder)
-    threads = 1 if first[0].size<64*64 else os.cpu_count() or 1 # with small files, threads mostly wait for each other
-    with ThreadPoolExecutor(threads) if threads>1 else nullcontext() as pool:
-        for i in progress(range(0, len(files), step), math.ceil(len(files)/step)):
-            for part in (pool.map if pool else map)(stack, [files[j:j+32] for j in range(i, min(i+step, len(files)), 32)]):
-                if in_memory: res[i:i+len(part)] = part
-                else: res.write(part)
-                i += len(part)
-    if in_memory: return torch.from_numpy(res)
-    res.flush()
-    return torch.from_numpy(np.memmap(res, dtype=np.uint8, mode='c', shape=shape)) # mode c: who writes to it writes to a copy in memory
-
-# %% ../nbs/foundations/04_dataloader.ipynb #590cc409
-class ImageDataset(TensorDataset):
-    "Decoded images with their labels, and the files they come from."
-    def __init__(self,
-                 images:Tensor, # uint8 [n, c, h, w]
-                 labels:Tensor, # int64 [n], positions in vocab
-                 vocab:list, # names of the classes
-                 items, # paths of the files, in the order of the images
-                ):
-        super().__init__(images, labels)
-        self.images,self.labels,self.vocab,self.items = images,labels,vocab,L(items)
-    def __repr__(self): return f'ImageDataset: {len(self)} images, uint8 {list(self.images.shape[1:])}, {len(self.vocab)} classes'
-
-# %% ../nbs/foundations/04_dataloader.ipynb #86cf0db4
-@patch
-def decode_batch(self:DataLoader,
-                 b, # a batch as the loader gives it
-                 max_n:int=9, # the most items to decode
-                )->list: # a tuple for each item
-    "A batch in the terms of people: inputs not normalized, and the names of classes in place of their numbers."
-    b = b if isinstance(b, tuple) else tuple(b.values()) if isinstance(b, dict) else (b,)
-    cols = [o[:max_n].detach().cpu() if isinstance(o, Tensor) else o[:max_n] for o in b]
-    if self.prepare is not None: cols[0] = self.prepare.undo(cols[0])
-    y = cols[-1]
-    if self.vocab and len(cols)>1 and isinstance(y, Tensor) and y.ndim==1 and not y.is_floating_point(): cols[-1] = [self.vocab[int(i)] for i in y]
-    return list(zip(*cols))
-
-# %% ../nbs/foundations/04_dataloader.ipynb #d51da939
-def _plain(o):
+def _rounded(o):
     "A tensor as numbers, floats to five digits."
     if isinstance(o, Tensor): o = o.tolist()
     if isinstance(o, list): return [_rounded(v) for v in o]

@@ -46,19 +46,18 @@ def _why_unreadable(x, e):
     why = 'the file is empty' if Path(x).is_file() and not Path(x).stat().st_size else e
     return f'{x} cannot be read as an image ({why}); remove it or replace it'
 
-def _open(x, size=None):
-    "An image file, or its bytes, as a PIL image; where `size` is given, in no more detail than that needs."
-    if isinstance(x, (str, Path)) and Path(x).exists() and not Path(x).is_file():
-        raise ValueError(f'{x} cannot be read as an image: it is a folder, or something else that is not a file')
-    try:
-        with Image.open(BytesIO(x) if isinstance(x, bytes) else x) as im:
-            if size: im.draft(None, (2*max(size),)*2)    # only JPEG can do this; others are read as they are
-            im.load()
-        return im
-    except FileNotFoundError: raise FileNotFoundError(f'there is no image file {x}') from None
-    except PermissionError: raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
-        raise ValueError(_why_unreadable(x, e)) from e
+# %% ../nbs/foundations/03b_prepare.ipynb #6cab7085
+def _upright(im):
+    "The image, turned if the camera noted that it was held upright."
+    return ImageOps.exif_transpose(im) if im.getexif().get(0x112, 1)!=1 else im
+
+def _on_white(im):
+    "The image with white behind whatever can be seen through."
+    if im.mode not in ('RGBA','LA','PA','RGBa','La') and 'transparency' not in im.info: return im
+    im = im.convert('RGBA')
+    white = Image.new('RGBA', im.size, 'white')
+    white.alpha_composite(im)
+    return white.convert('RGB')
 
 # %% ../nbs/foundations/03b_prepare.ipynb #4841d256
 def _numbers(x):
@@ -108,53 +107,8 @@ _fits = {'crop': lambda im,wh: ImageOps.fit(im, wh, Image.Resampling.BILINEAR),
 # %% ../nbs/foundations/03b_prepare.ipynb #1894a175
 _item_steps,_batch_steps = {},{}     # by name: a function, and one that says whether a list of arguments will do
 
-def _resize_step(im, h, w, how, pad, resample):
-    W,H = im.size
-    if how!='squish':
-        m = (max if how=='pad' else min)(W/w, H/h)
-        cw,ch = int(m*w),int(m*h)
-        if cw*ch>2**25: raise ValueError(f'an image of {W} x {H} pixels is too narrow to be padded to {w} x {h}')
-        im = _crop_pad(im, (cw,ch), (int(.5*(W-cw)), int(.5*(H-ch))), pad)
-    return im.resize((w,h), getattr(Image.Resampling, resample.upper()))
-
-def _center_step(im, h, w, pad): return _crop_pad(im, (w,h), ((im.size[0]-w)//2, (im.size[1]-h)//2), pad)
-
-def _longest_step(im, most, resample):
-    w,h = im.size
-    w,h = (most, h*most/w) if w>=h else (w*most/h, most)
-    return _resize_step(im, max(1,int(h)), max(1,int(w)), 'crop', 'reflection', resample)
-
-# %% ../nbs/foundations/03b_prepare.ipynb #f801c6d0
-def _window_step(xb, low, high, scale):
-    h,w = xb.shape[-2:]
-    ch,cw = (int(w/low),w) if w/h<low else (h,int(h*high)) if w/h>high else (h,w)
-    ch,cw = int(ch*scale),int(cw*scale)
-    y,x = (h-ch)//2,(w-cw)//2
-    return xb[..., y:y+ch, x:x+cw]
-
-def _grid_step(xb, h, w, mode, pad, align):
-    import torch, torch.nn.functional as F
-    h,w = h or xb.shape[-2],w or xb.shape[-1]
-    grid = F.affine_grid(torch.eye(2, 3, device=xb.device).expand(xb.shape[0], -1, -1), (*xb.shape[:2], h, w), align_corners=align)
-    if mode=='bilinear' and max(h, w)>1:
-        d,z = min(xb.shape[-2]/h, xb.shape[-1]/w)/2,1 if align else max(h, w)/(max(h, w)-1)    # z: the grid ends before the edges
-        if d>1 and d>z: xb = F.interpolate(xb, scale_factor=1/d, mode='area', recompute_scale_factor=True)
-    return F.grid_sample(xb, grid, mode=mode, padding_mode=pad, align_corners=align)
-
-_pads,_resamples = ('zeros','border','reflection'),('nearest','box','bilinear','hamming','bicubic','lanczos')
-def _side(o): return type(o) is int and 0<o<=4096
-def _side_or_none(o): return o is None or _side(o)
-def _part(o): return type(o) in (int,float) and .01<=o<=100
-
-_item_steps = {'resize': (_resize_step, _side, _side, ('crop','pad','squish'), _pads, _resamples),   # height, width, how, padding, resampling
-               'center': (_center_step, _side, _side, _pads),                                        # height, width, padding
-               'longest': (_longest_step, _side, _resamples)}                                        # longer side, resampling
-_batch_steps = {'grid': (_grid_step, _side_or_none, _side_or_none, ('bilinear','nearest','bicubic'), _pads, (True,False)),
-                'window': (_window_step, _part, _part, _part)}                                       # least and greatest width/height, scale
-
-def _check_step(step):
-    "Raise `ValueError` unless a step is one that we know, with arguments of its kinds."
-    name = step[0] if isinstance(step, tuple) and step else step
+def _wrong_step(step):
+    "Complain about a step that isn't known, or that has other arguments than it takes."
     known = _item_steps | _batch_steps
     name,*args = step if isinstance(step, tuple) and step else [step]
     if type(name) is not str or name not in known:
@@ -187,6 +141,11 @@ def _no_stats(mean, std):
 # %% ../nbs/foundations/03b_prepare.ipynb #39d2648e
 def _lists(o): return [_lists(v) for v in o] if isinstance(o, tuple) else o
 
+def _plain_value(o):
+    "A number of NumPy's as one of Python's, a list as a tuple; anything else as it is."
+    if isinstance(o, np.generic): return o.item()
+    return tuple(o) if isinstance(o, list) else o
+
 def _of_type(a, dtype):
     "Numbers as another type; raises `ValueError` when a type of whole numbers can't hold them."
     b = a.astype(dtype)
@@ -212,39 +171,34 @@ class Prepare:
         for k in ('shape', 'size', 'mean', 'std', 'steps'):
             o = getattr(self, k)
             if isinstance(o, Number): o = (o,o) if k=='size' else (o,)
-            if o is not None: object.__setattr__(self, k, tuple(v.item() if isinstance(v, np.generic) else v for v in o))
-        if self.steps is not None:
-            object.__setattr__(self, 'steps', tuple(tuple(o) if isinstance(o, list) else o for o in self.steps))
-            if len(self.steps)>20: raise ValueError(f'Prepare: there can be 20 steps at most, not {len(self.steps)}')
-            for o in self.steps: _check_step(o)
-        for k,allowed in (('kind', ('image', 'tensor')), ('mode', (None, *_channels)), ('fit', tuple(_fits)), ('read', ('fast','photo','plain'))):
-            o = getattr(self, k)
-            if o not in allowed: raise ValueError(f'Prepare: {k} must be one of {", ".join(map(repr, allowed))}, not {o!r}')
-        if self.dtype not in _dtypes:
-            raise ValueError(f'Prepare: dtype must be the name of a type, one of {", ".join(_dtypes)}, not {self.dtype!r}')
-        if self.size is not None and (len(self.size)!=2 or not all(isinstance(n, Integral) and n>0 for n in self.size)):
-            raise ValueError(f'Prepare: size must be height and width in pixels, or one number for both, not {self.size}')
-        if (self.mean is None)!=(self.std is None) or self.mean is not None and (len(self.mean)!=len(self.std) or not all(s>0 for s in self.std)):
-            raise ValueError('Prepare: mean and std go together, one of each for each channel or column, and each std must be more than 0')
-        if self.kind=='tensor' and (self.size or self.mode or self.steps):
-            raise ValueError("Prepare: size, mode and steps are for images; say kind='image'")
-        if self.read=='plain' and self.mode is None: raise ValueError("Prepare: with read='plain' say the mode, such as mode='RGB'")
-        if self.kind=='image' and self.mean is not None and self.mode and len(self.mean)!=_channels[self.mode]:
-            raise ValueError(f'Prepare: images of mode {self.mode!r} have {_channels[self.mode]} channels, but there are {len(self.mean)} means')
+            if o is not None: object.__setattr__(self, k, tuple(map(_plain_value, o)))
+        self._check()
+
+    def _check(self):
+        "Raise `ValueError` for what cannot be done."
+        dtype = one_of(self.dtype, _dtypes) and ValueError(
+            f'must be the name of a type, one of {", ".join(_dtypes)}, not {self.dtype!r}')
+        check('Prepare', kind=one_of(self.kind, ('image', 'tensor')), mode=one_of(self.mode, (None, *_channels)),
+              fit=one_of(self.fit, _fits), read=one_of(self.read, ('fast', 'photo', 'plain')), dtype=dtype,
+              size=_no_size(self.size))
+        steps,channels = self.steps or (),_channels.get(self.mode) if self.kind=='image' else None
+        check('Prepare', None if len(steps)<=20 else ValueError(f'there can be 20 steps at most, not {len(steps)}'),
+              *map(_wrong_step, steps), _no_stats(self.mean, self.std),
+              None if self.mode or self.read!='plain' else ValueError(
+                  "with read='plain' say the mode, such as mode='RGB'"),
+              None if self.kind=='image' or not (self.size or self.mode or self.steps) else ValueError(
+                  "size, mode and steps are for images; say kind='image'"),
+              None if not (channels and self.mean) or len(self.mean)==channels else ValueError(
+                  f'images of mode {self.mode!r} have {channels} channels, but there are {len(self.mean)} means'))
 
     def array(self,
               x, # an image: file, bytes, PIL image, array or tensor (0-255, or floats 0-1); kind tensor: numbers
              )->np.ndarray: # an image as uint8 [h, w, c]; other numbers in their dtype and shape
         "One input as an array; raises `ValueError` naming the file that cannot be read."
-        if self.kind=='image':
-            im = _read(x, self.mode, self.size, self.read)
-            if self.steps is not None: im = _do_steps(im, self.steps, _item_steps)
-            elif self.size and im.size!=self.size[::-1]: im = _fits[self.fit](im, self.size[::-1])    # PIL puts the width first
-            a = np.array(im)
-            return a[...,None] if a.ndim==2 else a
+        if self.kind=='image': return self._pixels(x)
         a = _of_type(_numbers(x), self.dtype)
-        if self.shape is not None and a.shape!=self.shape:
-            raise ValueError(f'Prepare: one input has shape {list(self.shape)}, but this has {list(a.shape)}')
+        check('Prepare', None if self.shape in (None, a.shape) else ValueError(
+            f'one input has shape {list(self.shape)}, but this has {list(a.shape)}'))
         return a
 
     def _pixels(self, x):

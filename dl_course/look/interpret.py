@@ -13,8 +13,9 @@ import numpy as np, pandas as pd, matplotlib.pyplot as plt, torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Subset
-from ..tensor import show_image
-from ..prepare import _upright
+from ..check import check, index, not_empty, number, whole
+from ..prepare import _is_grey, _on_white, open_image
+from ..tensor import show_images
 from ..learner import _in_data_order
 
 # %% ../../nbs/applications/02_interpret.ipynb #32edbedd

@@ -11,9 +11,15 @@ from pathlib import Path
 import random
 import numpy as np, torch
 from PIL import Image
-from ..datasets import URLs, untar_data
-from ..sources import progress
-from ..prepare import _on_white
+from torch import Tensor
+from fastai.data.core import Pipeline
+from fastai.vision.augment import RandomResizedCrop, Resize, aug_transforms
+from fastai.vision.core import PILImage, TensorImage
+from fastai.vision.data import ImageBlock
+from ..check import check, whole
+from ..learner import set_seed
+from ..prepare import _read
+from ..tensor import show_images
 
 # %% ../../nbs/applications/00b_photos.ipynb #986c4caa
 from .sources import _sets, untar_first      # until `datasets` and others look for them in `sources`
@@ -54,117 +60,38 @@ def _thumb(im, size):
     im.thumbnail((2*size, 2*size))
     return im
 
-def _write_stamps(src, folder):
-    "Write the photos among Tux Paint's stamps as `class/name.jpg`; return how many are in each class."
-    found = [(k, o) for k in _kinds for o in sorted((src/k).rglob('*.png')) if 'cartoon' not in o.parts]
-    counts = defaultdict(int)
-    for kind,file in progress(found, len(found)):
-        (folder/kind).mkdir(exist_ok=True)
-        with Image.open(file) as im: im = _on_white(im).convert('RGB')
-        im.thumbnail((320,320))
-        im.save(folder/kind/f'{"_".join(file.relative_to(src/kind).with_suffix("").parts)}.jpg', quality=90)
-        counts[kind] += 1
-    return dict(counts)
+def show_resizes(photo, # a file or a PIL image
+                 size:int=128, # height and width to make of it
+                 seed:int=42, # for the random crops
+                )->np.ndarray: # the axes of the pictures
+    "Draw a photo as it is, and made square in fastai's four ways, with what each of them costs."
+    check('show_resizes', size=whole(size, 1), seed=whole(seed, 0))
+    im = PILPhoto.create(photo)
+    w,h = im.size
+    long,short = max(w, h),min(w, h)
+    ims = [Resize(size, how, pad_mode='zeros')(im, split_idx=1) for how in ('squish','pad','crop')]
+    costs = [f'{long/short:.2f} times distorted', f'{1-short/long:.0%} is no photo', f'{1-short/long:.0%} is lost']
+    random_crop = RandomResizedCrop(size, min_scale=.35)
+    with keep_random_state(seed):
+        for _ in range(2):
+            ims.append(random_crop(im, split_idx=0))
+            cw,ch = random_crop.cp_size
+            costs.append(f'{1-cw*ch/(w*h):.0%} is lost')
+    titles = ['the photo','squish','pad','crop','random crop','random crop']
+    titles = [f'{a}\n{b}' for a,b in zip(titles, [f'{w} x {h}', *costs])]
+    return show_images([_thumb(im, size), *ims], titles=titles, nrows=1, imsize=1.6)
 
-# %% ../../nbs/applications/00_photos.ipynb #921fc7eb
-_sets = {URLs.STAMPS: _Photos('photos among the stamps of Tux Paint', 306, _find_stamps, _write_stamps,
-    'the system package tuxpaint-stamps-default brings them (on Debian or Ubuntu: apt install tuxpaint-stamps-default; elsewhere install '
-    'Tux Paint with its stamps)', 'tuxpaint/stamps', f'the PNG files in {", ".join(_kinds)} that are no cartoons, on white, at most 320 pixels wide or high',
-    'Tux Paint stamps, GNU General Public License 2; loaded from the package, not part of dl_course')}
-
-# %% ../../nbs/applications/00_photos.ipynb #03f4adc2
-_defective = {0.: 'functional', 1.: 'defective'}
-
-def _write_cells(src, folder):
-    "Copy the solar cells that are surely functional or defective as `class/name.png`; return how many are in each class."
-    with open(src/'labels.csv', encoding='utf-8') as f: rows = [row.split()[:2] for row in f if row.strip()]
-    rows = [(src/name, _defective[float(p)]) for name,p in rows if float(p) in _defective]
-    counts = dict.fromkeys(_defective.values(), 0)
-    for c in counts: (folder/c).mkdir()
-    for file,c in progress(rows, len(rows)):
-        shutil.copyfile(file, folder/c/file.name)
-        counts[c] += 1
-    return counts
-
-_sets[URLs.SOLAR_CELLS] = _Photos('2,223 solar cells of the ELPV data set', 2223, _find_cells, _write_cells,
-    'the Python package elpv-dataset brings them (pip install "dl_course[offline]")', 'elpv_dataset/data',
-    'the cells with a defect probability of 0 or 1', 'ELPV data set, CC BY-NC-SA 4.0; loaded from the package, not part of dl_course')
-
-# %% ../../nbs/applications/00_photos.ipynb #c209bc99
-_languages = 'be bg ca el es fr ro ru'.split()
-
-def _no_copies(groups):
-    "For each name a list of the files in it, without byte-identical copies; content that stands under two names is left out of both."
-    seen = defaultdict(dict)
-    for name,files in groups.items():
-        for o in files: seen[hashlib.sha256(o.read_bytes()).digest()].setdefault(name, o)
-    return {name: sorted(o[name] for o in seen.values() if o.keys()=={name}) for name in groups}
-
-def _write_words(src, folder):
-    "Copy the recordings as `language/name.ogg`, each once; return how many there are of each language."
-    groups = {l: sorted(src.rglob(f'*_desc_{l}.ogg')) for l in _languages}
-    groups = _no_copies(groups)
-    for l,files in groups.items():
-        (folder/l).mkdir()
-        for o in files:
-            parts = o.relative_to(src).parts
-            shutil.copyfile(o, folder/l/('_'.join(parts).removesuffix(f'_desc_{l}.ogg') + '.ogg'))
-    return {l: len(files) for l,files in groups.items()}
-
-_sets[URLs.SPOKEN_WORDS] = _sets[URLs.STAMPS]._replace(title='spoken names of the stamps of Tux Paint', n_images=5978, write_from=_write_words,
-    rule=f'the recordings in {", ".join(_languages)}; of byte-identical ones the first, and none that stand under two languages')
-
-# %% ../../nbs/applications/00_photos.ipynb #d7dff711
-class _Archive(NamedTuple):
-    "A data set that is downloaded as one archive."
-    title:str # for people
-    url:str
-    size:int # bytes
-    n_images:int # about how many files
-    hash:str # checksum, as pooch takes it
-    licence:str
-    rule = 'the whole archive'
-    def write(self, home, folder):
-        "Unpack the archive into `folder`; how many photos are in each folder."
-        file = _fetch(self, home/'downloads')
-        try: return {'.': _unpack(file, folder)}
-        except tarfile.TarError as e: raise ValueError(f'untar_data: {file} cannot be unpacked ({e})') from e
-
-def _fetch(archive, folder):
-    "The downloaded archive; raises `FileNotFoundError` with what to do when it cannot be had."
-    name = archive.url.rsplit('/', 1)[1]
-    try: return Path(pooch.retrieve(archive.url, archive.hash, fname=name, path=folder))
-    except Exception as e:
-        why = ('what came is not the file it should be' if isinstance(e, ValueError) else e.strerror + (f' ({e.filename})' if e.filename else '')
-               if isinstance(e, OSError) and e.strerror else 'there is no way to the server')
-        raise FileNotFoundError(f'untar_data: {archive.title} cannot be had: {why}. It is {archive.url}, {archive.size/1e6:.0f} MB; '
-                                f'put it into {folder} by hand, or use URLs.STAMPS, which needs no network') from e
-
-def _unpack(file, folder):
-    "Unpack an archive into `folder`, without its outermost folder; how many photos are in each folder."
-    with tarfile.open(file) as t: t.extractall(folder, filter='data')
-    inner = list(folder.iterdir())
-    if len(inner)==1 and inner[0].is_dir():
-        for o in list(inner[0].iterdir()): o.rename(folder/o.name)
-        inner[0].rmdir()
-    counts = defaultdict(int)
-    for o in folder.rglob('*.jpg'):
-        if not o.name.startswith('.'): counts[o.parent.relative_to(folder).as_posix()] += 1
-    return dict(counts)
-
-_sets[URLs.PETS] = _Archive('Oxford-IIIT Pet, 7,390 photos of cats and dogs', 'https://s3.amazonaws.com/fast-ai-imageclas/oxford-iiit-pet.tgz',
-    811706944, 7390, 'md5:e4db5c768afd933bb91f5f594d7417a4', 'Oxford-IIIT Pet, by O. M. Parkhi, A. Vedaldi, A. Zisserman, C. V. Jawahar, CC BY-SA 4.0')
-
-# %% ../../nbs/applications/00_photos.ipynb #9ddc57c1
-def untar_first(*urls:str, # of URLs, the best one first
-                base=None, # the folder for data sets; by default data_home()
-               )->Path: # a folder, as `untar_data` gives it
-    "The folder of the first data set that can be had here; prints what to do for a better one, and raises its error if there is none at all."
-    failed = None
-    for url in urls:
-        try: path = untar_data(url, base=base)
-        except FileNotFoundError as e: failed = failed or e
-        else: break
-    else: raise failed or ValueError('untar_first: give at least one of URLs')
-    if failed: print(f'{str(failed).removeprefix("untar_data: ")}. Meanwhile this goes on with {path.name}.')
-    return path
+# %% ../../nbs/applications/00b_photos.ipynb #c28d538f
+def show_augmented(photo, # a file or a PIL image
+                   n:int=10, # how many versions
+                   size:int=128, # their height and width
+                   tfms:list=None, # fastai's batch transforms; by default aug_transforms()
+                   seed:int=42, # for the random numbers
+                  )->np.ndarray: # the axes of the pictures
+    "Draw versions of one photo, as the model may meet it in different epochs."
+    check('show_augmented', n=whole(n, 1), size=whole(size, 1), seed=whole(seed, 0))
+    im = np.array(Resize(size, 'squish')(PILPhoto.create(photo), split_idx=1))
+    xb = TensorImage(torch.from_numpy(im).permute(2,0,1)[None].float()/255).repeat(n,1,1,1)
+    augment = Pipeline(aug_transforms() if tfms is None else tfms, split_idx=0)
+    with keep_random_state(seed): res = augment(xb)
+    return show_images(res.as_subclass(Tensor).clamp(0, 1), nrows=-(-n//5), imsize=1.2)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 import pooch
 from PIL import Image
-from ..check import check
-from ..datasets import URLs, untar_data, _progress
+from ..datasets import URLs, untar_data
+from ..sources import progress
 from ..prepare import _on_white
 
 # %% ../../nbs/applications/00_sources.ipynb #c37e4253
@@ -59,7 +59,7 @@ def _write_stamps(src, folder):
     "Write the photos among Tux Paint's stamps as `class/name.jpg`; return how many are in each class."
     found = [(k, o) for k in _photo_kinds for o in sorted((src/k).rglob('*.png')) if 'cartoon' not in o.parts]
     counts = defaultdict(int)
-    for kind,file in _progress(found, len(found)):
+    for kind,file in progress(found, len(found)):
         (folder/kind).mkdir(exist_ok=True)
         with Image.open(file) as im: im = _on_white(im).convert('RGB')
         im.thumbnail((320,320))
@@ -84,7 +84,7 @@ def _write_cells(src, folder):
     rows = [(src/name, _defective[float(p)]) for name,p in rows if float(p) in _defective]
     counts = dict.fromkeys(_defective.values(), 0)
     for c in counts: (folder/c).mkdir()
-    for file,c in _progress(rows, len(rows)):
+    for file,c in progress(rows, len(rows)):
         shutil.copyfile(file, folder/c/file.name)
         counts[c] += 1
     return counts

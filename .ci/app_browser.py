@@ -67,8 +67,10 @@ class Place:
 MODEL = '''
 import sys
 from dl_course.datasets import URLs, untar_data
-from dl_course.dataloader import DataLoaders
-from dl_course.learner import Learner, accuracy, set_seed
+from dl_course.images import DataLoaders
+from dl_course.lasting.learner import Learner
+from dl_course.metrics import accuracy
+from dl_course.lasting.state import set_seed
 from dl_course.models import mlp
 from dl_course.optimizer import AdamW
 import dl_course.saving
@@ -87,7 +89,7 @@ import torch
 from fastai.vision.all import ImageDataLoaders, Resize
 from dl_course.datasets import URLs, untar_data
 from dl_course.sources import get_image_files
-from dl_course.learner import set_seed
+from dl_course.lasting.state import set_seed
 from dl_course.predictor import load_predictor
 from dl_course.vision.learner import export, has_weights, vision_learner
 torch.set_num_threads(1)

@@ -37,8 +37,9 @@ def ask(name, files):
                                                            for f, a in zip(files, answers)]))
 '''
 DIGITS = BOTH + '''
-from dl_course.dataloader import DataLoaders
-from dl_course.learner import Learner, accuracy
+from dl_course.images import DataLoaders
+from dl_course.lasting.learner import Learner
+from dl_course.metrics import accuracy
 from dl_course.models import mlp
 from dl_course.optimizer import AdamW
 mnist = untar_data(URLs.MNIST)

@@ -23,13 +23,25 @@ from .datasets import *
 from .sources import data_home, get_image_files
 from .sgd import *
 from .dataloader import *
+from .loaders import *
+from .images import *
 from .optimizer import *
+from .schedules import *
+from .metrics import *
 from .learner import *
+from .using import *
 from .callbacks import *
+from .onecycle import *
 from .models import *
 from .predictor import *
 from .saving import *
-from .vision.photos import *
+from .lasting.explain import FiniteLoss
+from .lasting.state import set_seed
+from .lasting.optim import OptimWrapper
+from .lasting.checkpoint import Checkpoint
+from .lasting.parallel import DistributedCallback
+from .lasting.learner import Learner # in place of the core's
+from .vision.sources import untar_first
 from .tools.exercises import *
 
 # %% ../nbs/tools/all.ipynb #9c0df99e
@@ -64,10 +76,13 @@ def _real(o):
 _later = {'fastai.vision.all': """ImageDataLoaders DataBlock ImageBlock CategoryBlock RandomSplitter GrandparentSplitter FuncSplitter parent_label RegexLabeller
                                   Resize ResizeMethod RandomResizedCrop aug_transforms Normalize imagenet_stats cnn_learner resnet18 resnet34""",
           'dl_course.baseline': 'PixelSimilarity l1_distance l2_distance',
-          'dl_course.vision.learner': """vision_learner has_weights PhotoBlock export compare_models plot_models show_resizes show_augmented
-                                 spectrogram bytes_image""",
+          'dl_course.vision.learner': 'vision_learner has_weights export',
+          'dl_course.vision.photos': 'PhotoBlock show_resizes show_augmented',
+          'dl_course.vision.compare': 'compare_models plot_models',
+          'dl_course.vision.sound': 'spectrogram bytes_image',
           'dl_course.look.interpret': 'Interpretation',
-          'dl_course.look.cleaner': 'ImageCleaner verify_images',
+          'dl_course.look.cleaner': 'ImageCleaner',
+          'dl_course.look.verify': 'verify_images',
           'dl_course.novelty': 'Novelty',
           'dl_course.app.serve': 'serve',
           'dl_course.app.space': 'space',

@@ -15,7 +15,8 @@ from fastcore.basics import IN_NOTEBOOK
 import matplotlib.pyplot as plt
 
 # %% ../nbs/foundations/07_callbacks.ipynb #eef39172
-from .learner import Callback, CancelFitException, CancelStepException, _no_log, _row
+from .learner import Callback, CancelFitException, CancelStepException
+from .using import _no_log, _row
 
 # %% ../nbs/foundations/07_callbacks.ipynb #dcaef7f7
 def _cell(v): return f'{v:.6f}' if isinstance(v, float) else str(v)

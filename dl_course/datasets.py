@@ -114,7 +114,7 @@ for _name,_about in json.loads((files('dl_course')/'data'/'datasets.json').read_
     _sets[_name] = _DataSet(*_sources[_about['source']][1:3], **_about)
 
 _elsewhere = dict.fromkeys((URLs.STAMPS, URLs.SOLAR_CELLS, URLs.SPOKEN_WORDS, URLs.PETS),
-                           'dl_course.vision.photos')      # the module that describes it, in its _sets
+                           'dl_course.vision.sources')     # the module that describes it, in its _sets
 
 def _data_set(url, full):
     "The name of the folder for `url`, and what is to be written there."

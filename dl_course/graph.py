@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import io, logging, re, warnings
 import torch
 from torch import nn
-from .learner import _activations
+from .metrics import _activations
 from .novelty import _distance, _run
 from .onnxfile import one_line
 

@@ -18,7 +18,7 @@ from fastcore.foundation import L
 from .check import check, folder as is_folder, not_empty, number, one_of
 from .prepare import Prepare, _is_grey, _opened_image
 from .tensor import _bytes
-from .datasets import data_home, get_image_files, _progress
+from .sources import data_home, get_image_files, progress
 from .dataloader import DataLoader, _draw_seed, _told
 from .loaders import DataLoaders, _random_split
 
@@ -51,7 +51,7 @@ def decode_images(files, # paths of image files
     check('decode_images', not_empty(files, 'files'))
     first = _decode(files[0], prepare)
     shape = len(files),*first.shape
-    parts = _progress(_decoded(files, prepare, first), math.ceil(len(files)/_FEW))
+    parts = progress(_decoded(files, prepare, first), math.ceil(len(files)/_FEW))
     if math.prod(shape)<=(_memory_free()//2 if memory_limit is None else memory_limit):
         images = np.empty(shape, dtype=np.uint8)
         for i,part in enumerate(parts): images[_FEW*i:_FEW*i+len(part)] = part

@@ -11,7 +11,7 @@ import math, threading
 import torch, torch.nn.functional as F
 from torch import nn, Tensor
 from .check import check, not_empty, number, whole
-from .sgd import _evaluating
+from .sgd import eval_mode
 
 # %% ../nbs/applications/04_novelty.ipynb #5e22950d
 _hooks = threading.Lock()
@@ -50,7 +50,7 @@ def _collect(model, batches, n_inp=1):
     "Features and classes of the inputs in some batches; None for classes where there are none."
     device = next((p.device for p in model.parameters()), torch.device('cpu'))
     fs,ys = [],[]
-    with _evaluating(model):
+    with eval_mode(model):
         for b in batches:
             b = (b,) if isinstance(b, Tensor) else tuple(b)
             fs.append(_run(model, *(o.to(device) for o in b[:n_inp]))[1].as_subclass(Tensor).cpu())

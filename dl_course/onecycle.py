@@ -13,10 +13,11 @@ import numpy as np
 from fastcore.foundation import L
 from fastcore.basics import patch
 import matplotlib.pyplot as plt
-from .optimizer import SchedExp, combined_cos
+from .schedules import SchedExp, combined_cos
 
 # %% ../nbs/foundations/07a_onecycle.ipynb #a90ad6c3
-from .learner import Callback, CancelFitException, CancelValidException, Learner, Recorder
+from .learner import Callback, CancelFitException, CancelValidException, Learner
+from .using import Recorder
 
 # %% ../nbs/foundations/07a_onecycle.ipynb #294f8d7c
 class ParamScheduler(Callback):

@@ -18,8 +18,11 @@ from . import __version__
 from .check import check, number, of_type, one_of
 from .files import _write
 from .prepare import Prepare, _channels, _item_steps
-from .dataloader import DataLoaders, _Rows
-from .learner import Learner, _activations, _kind, _unwrap
+from .images import DataLoaders
+from .dataloader import _Rows
+from .lasting.learner import Learner
+from .metrics import _activations, _kind
+from .lasting.state import _unwrap
 from .novelty import Novelty, _check_novelty
 from .onnxfile import MODEL_FORMAT, are_names, is_model, one_line, pack_model
 from .predictor import load_predictor

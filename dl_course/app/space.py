@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 import dl_course
 from ..check import check, free
-from ..prepare import _crop_pad, _item_steps, _resize_step
+from ..lasting.pixels import _crop_pad, _resize_step
+from ..prepare import _item_steps
 from ..files import atomic_folder
 from .guard import classifier, plain_title
 from .serve import example_pictures, import_gradio

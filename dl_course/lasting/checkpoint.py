@@ -14,8 +14,8 @@ from ..callbacks import _is_trial, _say
 from ..files import read_tensors, write_tensors
 
 # %% ../../nbs/lasting/04_checkpoint.ipynb #2c164032
-from ..learner import (Callback, CancelFitException,
-                               _join_state, _prefixed, _split_state, _unprefixed, _unwrap)
+from ..learner import Callback, CancelFitException
+from .state import _join_state, _prefixed, _split_state, _unprefixed, _unwrap
 
 # %% ../../nbs/lasting/04_checkpoint.ipynb #977b122b
 def _is_data(o):

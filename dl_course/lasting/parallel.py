@@ -12,7 +12,10 @@ from fastcore.basics import patch
 from ..callbacks import _map
 
 # %% ../../nbs/lasting/05_parallel.ipynb #a4bd2385
-from ..learner import Callback, Learner, _n_items, _no_log, _random_state, _set_random_state, set_seed
+from ..learner import Callback, Learner
+from ..metrics import _n_items
+from ..using import _no_log
+from .state import _random_state, _set_random_state, set_seed
 
 # %% ../../nbs/lasting/05_parallel.ipynb #ea47895a
 class DistributedCallback(Callback):

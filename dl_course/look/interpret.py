@@ -16,7 +16,7 @@ from torch.utils.data import Subset
 from ..check import check, index, not_empty, number, whole
 from ..prepare import _is_grey, _on_white, open_image
 from ..tensor import show_images
-from ..learner import _in_data_order
+from ..lasting.fastai import _in_data_order
 
 # %% ../../nbs/applications/02_interpret.ipynb #32edbedd
 def _items_of(ds):

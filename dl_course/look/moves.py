@@ -11,7 +11,7 @@ from pathlib import Path
 import errno, json, os
 import filelock
 from ..check import check, folder, number, whole
-from ..datasets import _progress
+from ..sources import progress
 from ..files import _fsync
 
 # %% ../../nbs/applications/03b_moves.ipynb #1b43b844
@@ -125,7 +125,7 @@ class MoveLog(_Journal):
         check('MoveLog', wait=number(wait, 0))
         with self._hold(wait):
             self._left = {e['from']: e['to'] for e in _standing(self.entries())}
-            res = [self._move_one(*m) for m in _progress(moves, len(moves))]
+            res = [self._move_one(*m) for m in progress(moves, len(moves))]
             self._sync_folders(res)
         return res
 
@@ -139,7 +139,7 @@ class MoveLog(_Journal):
             entries,res = self.entries(),[]
             where = {e['from']: to for e,to in _undone(entries)}         # not where it was, if that name was taken
             to_undo = self._last_runs(entries, runs)
-            for e in _progress(to_undo, len(to_undo)):
+            for e in progress(to_undo, len(to_undo)):
                 o = self._move_one(where.get(e['to'], e['to']), e['from'], e['note'], e)
                 if o['to']: where[e['from']] = o['to']
                 res.append(o)

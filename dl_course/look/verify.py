@@ -12,7 +12,7 @@ import os, stat, warnings
 import pandas as pd
 from PIL import Image
 from ..check import check, folder, number, whole
-from ..datasets import _is_image, _progress, _walk_error
+from ..sources import is_image_name as _is_image, progress, _raise as _walk_error
 from .moves import MoveLog, REMOVED
 
 # %% ../../nbs/applications/03a_verify.ipynb #9fded866
@@ -74,7 +74,7 @@ def _check_all(files, max_pixels, threads):
     with warnings.catch_warnings(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         warnings.simplefilter('ignore')                    # what Pillow warns about is checked above
         done = pool.map(lambda part: [_check_image(f, max_pixels) for f in part], parts)
-        for found in _progress(done, len(parts)): res += found
+        for found in progress(done, len(parts)): res += found
     return res
 
 def _set_aside(root, table):

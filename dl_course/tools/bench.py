@@ -19,15 +19,19 @@ from ..datasets import URLs, untar_data, load_images
 from ..sources import get_image_files
 from ..baseline import PixelSimilarity
 from ..sgd import MiniBatches, batch_accuracy, fit, init_params, mnist_loss
-from ..dataloader import DataLoader, DataLoaders, augment
+from ..dataloader import DataLoader
+from ..images import DataLoaders
+from ..images import augment
 from ..optimizer import SGD, AdamW
-from ..learner import Callback, CancelFitException, Learner, accuracy, set_seed
-import dl_course.callbacks # gives the Learner fit_one_cycle
+from ..learner import Callback, CancelFitException
+from ..lasting.learner import Learner
+from ..metrics import accuracy
+from ..lasting.state import set_seed
 from ..models import cnn
 from ..predictor import load_predictor
 from ..prepare import Prepare
 from ..saving import export_onnx
-from ..vision.photos import untar_first
+from ..vision.sources import untar_first
 from torch import nn
 import torch.nn.functional as F
 
@@ -229,8 +233,9 @@ def _photo_loaders(fv, files, block, size, bs, vary=True):
 
 def _vision_pairs(train, valid, quick=False):
     "The parts of the first lesson that are ours, against fastai's."
-    from dl_course.look.cleaner import verify_images
-    from dl_course.vision.learner import PhotoBlock, export, has_weights, vision_learner
+    from dl_course.look.verify import verify_images
+    from dl_course.vision.photos import PhotoBlock
+    from dl_course.vision.learner import export, has_weights, vision_learner
     fv = _fastai()
     files = _photo_files(30 if quick else 100)
     few,size = files[:12 if quick else 24],64 if quick else 128

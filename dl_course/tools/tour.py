@@ -20,11 +20,13 @@ from ..sources import get_image_files
 from ..baseline import PixelSimilarity
 from ..sgd import MiniBatches, fit, init_params, sigmoid
 from ..files import atomic_folder, free_name
-from ..dataloader import DataLoaders
+from ..images import DataLoaders
 from ..models import mlp
 from ..optimizer import AdamW
-from ..learner import Callback, Learner, accuracy, set_seed
-import dl_course.callbacks # gives the Learner fit_one_cycle
+from ..learner import Callback
+from ..lasting.learner import Learner
+from ..metrics import accuracy
+from ..lasting.state import set_seed
 import dl_course.saving    # gives it export
 
 # %% ../../nbs/tools/tour.ipynb #8f5dd0dc

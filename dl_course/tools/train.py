@@ -12,11 +12,14 @@ import inspect, json, os, shutil
 from filelock import FileLock, Timeout
 from ..datasets import URLs, untar_data
 from ..files import _put # a file of ours, whole or not at all
-from ..dataloader import DataLoaders, augment as varied
+from ..images import DataLoaders
+from ..images import augment as varied
 from ..models import cnn, linear, mlp
 from ..optimizer import AdamW
-from ..learner import Callback, Learner, accuracy, set_seed
-import dl_course.callbacks # gives the Learner fit_one_cycle
+from ..learner import Callback
+from ..lasting.learner import Learner
+from ..metrics import accuracy
+from ..lasting.state import set_seed
 from ..graph import check_exporter
 import dl_course.saving    # gives the Learner export
 

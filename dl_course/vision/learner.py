@@ -28,7 +28,9 @@ from fastcore.foundation import L
 from huggingface_hub import constants, try_to_load_from_cache
 from ..check import check, of_type
 from ..graph import check_exporter
-from ..learner import Callback, Learner, _unwrap
+from ..learner import Callback
+from ..lasting.learner import Learner
+from ..lasting.state import _unwrap
 from ..novelty import Novelty
 from ..onnxfile import is_model, _line
 from ..prepare import Prepare

@@ -17,12 +17,9 @@ from fastai.vision.augment import RandomResizedCrop, Resize, aug_transforms
 from fastai.vision.core import PILImage, TensorImage
 from fastai.vision.data import ImageBlock
 from ..check import check, whole
-from ..learner import set_seed
+from ..lasting.state import set_seed
 from ..prepare import _read
 from ..tensor import show_images
-
-# %% ../../nbs/applications/00b_photos.ipynb #986c4caa
-from .sources import _sets, untar_first      # until `datasets` and others look for them in `sources`
 
 # %% ../../nbs/applications/00b_photos.ipynb #cdbbe013
 class PILPhoto(PILImage):

@@ -8,13 +8,12 @@ __all__ = ['Prediction', 'Predictor', 'load_predictor']
 # %% ../nbs/foundations/09_predictor.ipynb #f7e96c30
 from collections import namedtuple
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 import math, threading
 import numpy as np
 from .check import check, number, whole
-from .prepare import Prepare, _channels, _numbers
-from .onnxfile import one_line, unpack_model
+from .prepare import Prepare, _channels, _numbers, _of_type
+from .onnxfile import MAX_MEMORY, one_line, read_model, runtime, start_session, unpack_model
 
 # %% ../nbs/foundations/09_predictor.ipynb #1bd28444
 class Prediction(namedtuple('Prediction', 'label index probabilities')):
@@ -41,34 +40,9 @@ class Prediction(namedtuple('Prediction', 'label index probabilities')):
         warning = f'unlike what the model knows (novelty {self.novelty:.3g}): ' if self.unlike else ''
         return warning + super().__repr__()
 
-# %% ../nbs/foundations/09_predictor.ipynb #e01ff517
-_MEMORY = 600_000_000
-_turn = threading.Lock()      # one batch at a time: all share the memory, and waiting is not calculating
-
-@lru_cache(None)
-def _runtime():
-    "ONNX Runtime, imported when the first model is loaded, with its limit of memory."
-    try: import onnxruntime as ort
-    except ImportError:
-        raise ImportError('models are run by ONNX Runtime; install it with: pip install onnxruntime') from None
-    where = ort.OrtMemoryInfo('Cpu', ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    limits = ort.OrtArenaCfg({'max_mem': _MEMORY, 'arena_extend_strategy': 1})      # grows by what is asked for
-    with suppress(RuntimeError): ort.create_and_register_allocator(where, limits)   # unless that was done before
-    return ort
-
-def _session(graph, threads):
-    "A graph, ready to run; raises `ValueError` when ONNX Runtime doesn't take it."
-    ort = _runtime()
-    options = ort.SessionOptions()
-    options.log_severity_level,options.intra_op_num_threads = 4,threads or 0
-    options.add_session_config_entry('session.use_env_allocators', '1')
-    options.add_session_config_entry('session.use_device_allocator_for_initializers', '1')    # weights don't count
-    how = dict(providers=['CPUExecutionProvider'], disabled_optimizers=['ConstantFolding'])
-    try: return ort.InferenceSession(bytes(graph), options, **how)
-    except Exception as e:                             # its errors have no class of their own
-        raise ValueError(f'ONNX Runtime does not take it ({one_line(e)})') from None
-
 # %% ../nbs/foundations/09_predictor.ipynb #4f9e0c4c
+_turn = threading.Lock()      # one batch at a time
+
 class Predictor:
     "A model file, ready to answer; it can be used by several threads."
     def __init__(self,
@@ -105,7 +79,8 @@ class Predictor:
         names = list(map(one_line, self.vocab or []))
         shown = ', '.join(names[:10] + ['...']*(len(names)>10))
         out = f'one of {len(names)} classes ({shown})' if names else 'numbers'
-        metrics = [f'{one_line(k)} {v:.4g}' for k,v in self.info['metrics'].items() if v is not None and not k.endswith('_loss')]
+        known = [(one_line(k), v) for k,v in self.info['metrics'].items() if v is not None]
+        metrics = [f'{k} {v:.4g}' for k,v in known if not k.endswith('_loss')]
         return f'Predictor: from {self.expects} to {out}' + ('; ' + ', '.join(metrics) if metrics else '')
 
     def predict(self,
@@ -130,9 +105,10 @@ class Predictor:
             if one or hasattr(x, 'iloc') or not hasattr(x, 'shape'): return (False,[x]) if one else (True,list(x))
             grey = self.prepare.mode=='L' and len(x.shape)==3 and x.shape[0]!=1 and x.shape[-1] not in (1,3,4)
             return (True,_numbers(x)) if len(x.shape)==4 or grey else (False,[x])
-        if not one and not hasattr(x, 'shape') and not len(x): return True,[]
+        if not one and not hasattr(x, 'shape'): x = list(x)
+        if not one and not len(x): return True,[]
         try: a = _numbers(x)
-        except (TypeError, ValueError) as e: raise self._refusal('this', e) from None
+        except (TypeError, ValueError, OverflowError) as e: raise self._refusal('this', e) from None
         if a.ndim==len(shape)+1 and a.shape[1:]==shape: return True,a
         if a.shape==shape: return False,a[None]
         raise ValueError(f'this has shape {list(a.shape)}, and the model expects {self.expects}, or many of them')
@@ -147,6 +123,8 @@ class Predictor:
         res,p = [],self.prepare
         ready = p.kind=='image' and p.size and p.steps is None and (*p.size, _channels.get(p.mode))
         if isinstance(items, np.ndarray) and items.dtype==np.uint8 and items.shape[1:]==ready: return items
+        with suppress(ValueError):         # all rows at once; one by one only to name the one that won't do
+            if p.kind=='tensor': return _of_type(items, p.dtype)
         for x,name in zip(items, names):
             try: res.append(p.array(x))
             except FileNotFoundError: raise
@@ -160,7 +138,7 @@ class Predictor:
                 xb:np.ndarray, # inputs as Prepare.array gives them, stacked [n, ...]
                )->list: # arrays [n, ...]: probabilities or numbers, and for a model with a novelty features and novelty
         "What the graph gives for a batch; raises `ValueError` when it can't, or takes too much time or memory."
-        options = _runtime().RunOptions()
+        options = runtime().RunOptions()
         options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')    # gives back what isn't needed
         clock = threading.Timer(self.seconds, setattr, (options, 'terminate', True))
         clock.daemon = True
@@ -176,21 +154,18 @@ class Predictor:
     def _failure(self, xb, e):
         "The error for inputs on which the graph failed."
         why = f'it takes more than {self.seconds:g} seconds' if 'terminate flag' in str(e) else one_line(e)
-        if any(o in str(e) for o in ('bfc_arena','bad_alloc','emory')): why = f'it needs more than {_MEMORY/1e6:.0f} MB'
-        shape = list(xb.shape[1:])
-        return ValueError(f'the model cannot work on inputs of shape {shape} ({why}); it expects {self.expects}')
+        if any(o in str(e) for o in ('bfc_arena','bad_alloc','emory')): why = f'it needs more than {MAX_MEMORY/1e6:.0f} MB'
+        return ValueError(f'the model cannot work on inputs of shape {list(xb.shape[1:])} ({why}); '
+                          f'it expects {self.expects}')
 
     def _answer_all(self, outs, names):
         "Outputs of the graph as answers."
         y,vocab = outs[0],self.vocab
-        bad = [name for name,o in zip(names, y) if not np.isfinite(o).all()]
-        if bad:
-            name = bad[0].replace('this', 'this input')
-            raise ValueError(f'for {name} the model gives nan or infinity; are there such numbers in the input?')
+        bad = [name.replace('this', 'this input') for name,o in zip(names, y) if not np.isfinite(o).all()]
+        if bad: raise ValueError(f'for {bad[0]} the model gives nan or infinity; are there such numbers in the input?')
         if vocab is None: return y[:,0].tolist() if y.ndim==2 and y.shape[1]==1 else y.tolist()
-        if y.ndim!=2 or y.shape[1]!=len(vocab):
-            n = list(y.shape[1:])
-            raise ValueError(f'the model gives {n} numbers for an input, but there are {len(vocab)} classes')
+        if y.ndim!=2 or y.shape[1]!=len(vocab): raise ValueError(
+                f'the model gives {list(y.shape[1:])} numbers for an input, but there are {len(vocab)} classes')
         return [self._answer(p, n) for p,n in zip(y.tolist(), outs[2].tolist() if len(outs)>2 else [None]*len(y))]
 
     def _answer(self, p, novelty):
@@ -201,16 +176,6 @@ class Predictor:
         return Prediction(label, i, dict(zip(self.vocab, p)), novelty)
 
 # %% ../nbs/foundations/09_predictor.ipynb #7bce5057
-def _content(path, max_bytes):
-    "The bytes of a file; raises an error that says why it isn't read."
-    if not path.exists(): raise FileNotFoundError(f'{path} is not there')
-    if path.is_dir(): raise IsADirectoryError(f'{path} is a folder; give the name of a file in it')
-    if not path.is_file(): raise ValueError("it isn't an ordinary file")
-    with open(path, 'rb') as f: data = f.read(max_bytes+1)
-    if len(data)<=max_bytes: return data
-    n = path.stat().st_size
-    raise ValueError(f'it has {n/1e6:.2g} MB; if you trust it, load it with load_predictor(path, max_bytes={n})')
-
 def load_predictor(path, # a model file, or the bytes of one
                    threads:int=None, # processor cores to use, by default all of them
                    max_bytes:int=250_000_000, # a larger file is refused before it is read
@@ -221,6 +186,6 @@ def load_predictor(path, # a model file, or the bytes of one
           seconds=number(seconds, above=0))
     name = 'the model' if isinstance(path, bytes) else Path(path).expanduser()
     try:
-        graph,info,prepare = unpack_model(path if isinstance(path, bytes) else _content(name, max_bytes))
-        return Predictor(_session(graph, threads), info, prepare, seconds)
+        graph,info,prepare = unpack_model(path if isinstance(path, bytes) else read_model(name, max_bytes))
+        return Predictor(start_session(graph, threads), info, prepare, seconds)
     except ValueError as e: raise ValueError(f'{name} is not loaded: {e}') from None

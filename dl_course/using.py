@@ -8,7 +8,7 @@ __all__ = ['Recorder', 'GatherPredsCallback']
 # %% ../nbs/foundations/06b_using.ipynb #ff09ab69
 from contextlib import contextmanager
 from functools import partial
-import inspect, math, time
+import inspect, time
 import numpy as np, pandas as pd, torch
 from torch import nn, Tensor
 from fastcore.foundation import L

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt, pandas as pd, timm, torch
 from fastai.metrics import accuracy
 from ..check import check, number, whole
-from ..onnxfile import _line
+from ..onnxfile import one_line
 from .learner import full_name, has_weights, vision_learner
 from .photos import keep_random_state
 
@@ -58,7 +58,7 @@ def measure_all(names:list, # of architectures of timm
             os.waitpid(pid, 0)
             continue
         try: res = _measure(name, **kwargs)
-        except Exception as e: res = {'error': _line(e)}       # an architecture may refuse a size in any way it likes
+        except Exception as e: res = {'error': one_line(e)}       # an architecture may refuse a size in any way it likes
         print(json.dumps({'name': name} | res), flush=True)
         if pid==0: os._exit(0)
 
@@ -73,7 +73,7 @@ def _run_job(job):
     args = json.dumps([str(Path(o).resolve()) for o in sys.path]),json.dumps(job)
     out = subprocess.run([sys.executable, '-W', 'ignore', '-c', _script, *args], capture_output=True, text=True)
     if not out.returncode: return [json.loads(o) for o in out.stdout.splitlines() if o.startswith('{')]
-    raise RuntimeError(f'compare_models: measuring did not work: {_line((out.stderr.strip() or "?").splitlines()[-1])}')
+    raise RuntimeError(f'compare_models: measuring did not work: {one_line((out.stderr.strip() or "?").splitlines()[-1])}')
 
 def _measured(job):
     "For each architecture what was measured, or the error."

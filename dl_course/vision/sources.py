@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 import pooch
 from PIL import Image
+from ..check import check
 from ..datasets import URLs, untar_data
 from ..sources import progress
 from ..prepare import _on_white

@@ -284,7 +284,7 @@ def read_model(path, # a pathlib.Path
 MAX_MEMORY = 600_000_000      # bytes that all models of a program may take together, besides their weights
 
 @lru_cache(None)
-def runtime():
+def runtime(): # the module onnxruntime
     "Import ONNX Runtime, with its limit of memory; raises `ImportError` with what to install."
     try: import onnxruntime as ort
     except ImportError:

@@ -103,7 +103,13 @@ class SpeaksFastai:
         with _temporarily(self, opt_func=opt_func): super().create_opt()
 
     @wraps(Learner.get_preds)
-    def get_preds(self, ds_idx=1, dl=None, *args, **kwargs): # also if a loader is PyTorch's, or fastai's and sorts
+    def get_preds(self,
+                  ds_idx:int=1, # which of the data's loaders, if none is given
+                  dl=None, # a loader of ours, PyTorch's or fastai's, also one that sorts
+                  *args, # as for the core's Learner
+                  **kwargs, # as for the core's Learner
+                 ): # as from the core's Learner, in the order of the data
+        "Predict for all items of a loader."
         dl = _in_data_order(_loader(self.dls, ds_idx, dl))
         if not hasattr(dl, 'get_idxs'): return super().get_preds(ds_idx, dl, *args, **kwargs)
         idxs = dl.get_idxs()

@@ -37,7 +37,7 @@ def check_export(path, # file to write
     why = "is there and isn't a dl_course file of kind model; it is left as it is, choose another name"
     raise FileExistsError(f'{path} {why}')
 
-def _class_names(vocab, y):
+def _names_as_data(vocab, y):
     "Names of the classes as data; raises `ValueError` for duplicates, and when the model gives more or fewer numbers."
     vocab = [o.item() if isinstance(o, np.generic) else o for o in (range(y.shape[-1]) if vocab is None else vocab)]
     if not are_names(vocab):
@@ -62,7 +62,7 @@ def _facts(whole, x, vocab, activation, metrics, novelty, threshold):
     versions = dict(dl_course=__version__, torch=torch.__version__, onnx=version('onnx'),
                     python=platform.python_version())
     return dict(format=MODEL_FORMAT, input=_input_facts(whole.prepare, x), several=several, threshold=float(threshold),
-                vocab=_class_names(vocab, y) if vocab is not None or activation!='none' else None,
+                vocab=_names_as_data(vocab, y) if vocab is not None or activation!='none' else None,
                 metrics={k: float(v) if np.isfinite(v) else None for k,v in (metrics or {}).items()},
                 novelty=novelty and dict(threshold=novelty.threshold, share=novelty.share, known=len(novelty.known)),
                 seed=torch.initial_seed(), made_with={k: str(v) for k,v in versions.items()})

@@ -305,7 +305,7 @@ def _head_length(start, size):
 
 _BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)    # what wrong JSON leads to
 
-def _said(notes):
+def _judged_notes(notes):
     "What a file says about itself; raises `ValueError` when that is not what `write_tensors` writes."
     if not isinstance(notes, dict) or list(notes)!=['dl_course']:
         raise ValueError('this is a safetensors file, but not one that dl_course has made')
@@ -328,7 +328,7 @@ def _head(f, size):
         ends = [o['data_offsets'][1] for o in head.values()]
         if not all(type(e) is int for e in ends): raise ValueError
     except _BROKEN: raise ValueError('its header is broken') from None
-    return _said(notes), 8 + n + max(ends, default=0)
+    return _judged_notes(notes), 8 + n + max(ends, default=0)
 
 def _unpack(f, kind):
     "Tensors and info from an open file; raises `ValueError` with the reason when it is refused."

@@ -9,7 +9,8 @@ __all__ = []
 import math, string, warnings
 from functools import partial
 from pathlib import Path
-import matplotlib, matplotlib.pyplot as plt, numpy as np, pandas as pd, torch, torch.nn.functional as F
+import matplotlib, matplotlib.pyplot as plt, numpy as np, pandas as pd
+import torch, torch.nn.functional as F
 from numpy import array
 from PIL import Image
 from torch import nn
@@ -47,20 +48,31 @@ from .tools.exercises import *
 # %% ../nbs/tools/all.ipynb #9c0df99e
 class _Later:
     "A stand-in for something of another module, which is imported at the first use."
-    def __init__(self, module, name, extra=''): self._module,self.__name__,self._extra,self._object = module,name,extra,None
+    def __init__(self, module, name, extra=''):
+        self._module,self.__name__ = module,name
+        self._extra,self._object = extra,None
+
+    def _import(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', FutureWarning)      # what libraries say about each other
+            return getattr(import_module(self._module), self.__name__)
+
     def _real(self):
         "What this stands for."
-        if self._object is None:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter('ignore', FutureWarning)      # what libraries say about each other
-                    self._object = getattr(import_module(self._module), self.__name__)
-            except ImportError as e: raise ImportError(f'{self.__name__} is part of {self._module}, which cannot be imported here ({e}){self._extra}') from e
+        if self._object is not None: return self._object
+        try: self._object = self._import()
+        except ImportError as e:
+            why = f'is part of {self._module}, which cannot be imported here ({e}){self._extra}'
+            raise ImportError(f'{self.__name__} {why}') from e
         return self._object
-    def __call__(self, *args, **kwargs): return self._real()(*map(_real, args), **{k: _real(v) for k,v in kwargs.items()})
+
+    def __call__(self, *args, **kwargs):
+        return self._real()(*map(_real, args), **{k: _real(v) for k,v in kwargs.items()})
+
     def __getattr__(self, k):
         if k.startswith('_'): raise AttributeError(k)      # what notebooks and inspectors look for is no first use
         return getattr(self._real(), k)
+
     def __eq__(self, o): return self._real()==_real(o)
     def __hash__(self): return hash(self._real())
     def __dir__(self): return dir(self._real())
@@ -71,10 +83,12 @@ class _Later:
 
 def _real(o):
     "What stands behind a stand-in, also in a tuple or list of them; anything else as it is."
-    return o._real() if isinstance(o, _Later) else type(o)(map(_real, o)) if type(o) in (tuple, list) else o
+    if isinstance(o, _Later): return o._real()
+    return type(o)(map(_real, o)) if type(o) in (tuple, list) else o
 
-_later = {'fastai.vision.all': """ImageDataLoaders DataBlock ImageBlock CategoryBlock RandomSplitter GrandparentSplitter FuncSplitter parent_label RegexLabeller
-                                  Resize ResizeMethod RandomResizedCrop aug_transforms Normalize imagenet_stats cnn_learner resnet18 resnet34""",
+_later = {'fastai.vision.all': """ImageDataLoaders DataBlock ImageBlock CategoryBlock RandomSplitter GrandparentSplitter
+                                  FuncSplitter parent_label RegexLabeller Resize ResizeMethod RandomResizedCrop
+                                  aug_transforms Normalize imagenet_stats cnn_learner resnet18 resnet34""",
           'dl_course.baseline': 'PixelSimilarity l1_distance l2_distance',
           'dl_course.vision.learner': 'vision_learner has_weights export',
           'dl_course.vision.photos': 'PhotoBlock show_resizes show_augmented',
@@ -89,7 +103,8 @@ _later = {'fastai.vision.all': """ImageDataLoaders DataBlock ImageBlock Category
           'dl_course.app.page': 'page',
           'ipywidgets': 'interact'}
 _extras = {'ipywidgets': '; pip install "dl_course[jupyter]" brings it'}
-globals().update({o: _Later(module, o, _extras.get(module, '')) for module,names in _later.items() for o in names.split()})
+for _module,_names in _later.items():
+    globals().update({o: _Later(_module, o, _extras.get(_module, '')) for o in _names.split()})
 
 # %% ../nbs/tools/all.ipynb #7b1811de
 __all__ = [o for o in dir() if not o.startswith('_') and o not in ('fastcore','import_module','warnings')]

@@ -89,12 +89,12 @@ class _Items:
 
 # %% ../nbs/foundations/04_dataloader.ipynb #4a59bdba
 _MAX_COPY = 2**30     # the most bytes that a list of items may take a second time, as rows
-_shared = [np.dtype(o) for o in ('bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float16', 'float32')]
+_shared_dtypes = [np.dtype(o) for o in ('bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float16', 'float32')]
 
 def _as_tensor(o):
     "An array as a tensor, without a copy where PyTorch has its type; float64 becomes float32."
     if isinstance(o, Tensor): return o
-    if isinstance(o, np.ndarray) and o.dtype in _shared and o.flags.carray: return torch.from_numpy(o)
+    if isinstance(o, np.ndarray) and o.dtype in _shared_dtypes and o.flags.carray: return torch.from_numpy(o)
     return tensor(o)
 
 def _n_bytes(o):
@@ -255,7 +255,7 @@ class DataLoader:
         b = tuple(b.values()) if isinstance(b, dict) else b if isinstance(b, tuple) else (b,)
         parts = [o[:max_n].detach().cpu() if isinstance(o, Tensor) else o[:max_n] for o in b]
         if self.prepare is not None: parts[0] = self.prepare.undo(parts[0])
-        if self.vocab and len(parts)>1: parts[-1] = _class_names(parts[-1], self.vocab)
+        if self.vocab and len(parts)>1: parts[-1] = _as_names(parts[-1], self.vocab)
         return list(zip(*parts))
 
     def show_batch(self,
@@ -291,7 +291,7 @@ def _from_workers(dl, positions):
 def _unchanged(b): return b
 
 # %% ../nbs/foundations/04_dataloader.ipynb #aa6cf78c
-def _class_names(y, vocab):
+def _as_names(y, vocab):
     "The names of classes in place of their numbers; anything else stays as it is."
     numbers = isinstance(y, Tensor) and y.ndim==1 and not y.is_floating_point()
     return [vocab[int(i)] for i in y] if numbers else y

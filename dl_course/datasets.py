@@ -114,11 +114,11 @@ for _name,_about in json.loads((files('dl_course')/'data'/'datasets.json').read_
     _sets[_name] = _DataSet(*_sources[_about['source']][1:3], **_about)
 
 _elsewhere = dict.fromkeys((URLs.STAMPS, URLs.SOLAR_CELLS, URLs.SPOKEN_WORDS, URLs.PETS),
-                           'dl_course.vision.sources')     # the module that describes it, in its _sets
+                           'dl_course.vision.sources')     # the module that describes it, in its _more_sets
 
 def _data_set(url, full):
     "The name of the folder for `url`, and what is to be written there."
-    if url in _elsewhere: return url,import_module(_elsewhere[url])._sets[url]
+    if url in _elsewhere: return url,import_module(_elsewhere[url])._more_sets[url]
     name = f'{url}_full' if full else url
     if name in _sets: return name,_sets[name]
     known = ', '.join(f'URLs.{k}' for k in vars(URLs) if k.isupper())

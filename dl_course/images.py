@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from .check import check, folder as is_folder, not_empty, number, one_of
 from .prepare import Prepare, _is_grey, _opened_image
-from .tensor import _bytes
+from .tensor import _size_text
 from .sources import data_home, get_image_files, progress
 from .dataloader import DataLoader, _draw_seed, _told
 from .loaders import DataLoaders, _random_split
@@ -78,9 +78,9 @@ def _file_for(n_bytes, folder):
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if n_bytes>free:
-        raise OSError(errno.ENOSPC, f'decode_images: the images need {_bytes(n_bytes)} in {folder}, '
-                                    f'and {_bytes(free)} are free there; choose another folder or a smaller size')
-    print(f'The images take {_bytes(n_bytes)}, more than may be in memory; they go into a file on disk.')
+        raise OSError(errno.ENOSPC, f'decode_images: the images need {_size_text(n_bytes)} in {folder}, '
+                                    f'and {_size_text(free)} are free there; choose another folder or a smaller size')
+    print(f'The images take {_size_text(n_bytes)}, more than may be in memory; they go into a file on disk.')
     return tempfile.TemporaryFile(dir=folder)
 
 def _differs(file, a, first, first_file):

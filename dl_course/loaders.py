@@ -128,12 +128,12 @@ class DataLoaders:
                      device=None, # where batches are moved; by default they stay where the data is
                     )->'DataLoaders': # train and valid
         "Make loaders for tensors; raises `ValueError` when inputs and targets differ in number."
-        x,y = _pair(x, y)
+        x,y = _paired(x, y)
         if seed is None: seed = _draw_seed()
         if valid_x is None and valid_y is None:
             t,v = _random_split(len(x), valid_pct, seed)
             x,y,valid = x[t],y[t],(x[v],y[v])
-        else: valid = _pair(valid_x, valid_y)
+        else: valid = _paired(valid_x, valid_y)
         if prepare is None: prepare = _row_prepare(x, normalize)
         shared = dict(batch_size=batch_size, prepare=prepare, vocab=vocab, names=names)
         train_dl = DataLoader((x, y), shuffle=shuffle, seed=seed, drop_last=drop_last, batch_tfm=batch_tfm, **shared)
@@ -169,7 +169,7 @@ def _no_loaders(loaders):
                          'give a DataLoader or a list')
 
 # %% ../nbs/foundations/04a_loaders.ipynb #f2c76ca1
-def _pair(x, y):
+def _paired(x, y):
     "Inputs and targets as tensors, one target for each input."
     check('DataLoaders', ValueError('give both valid_x and valid_y, or neither') if x is None or y is None else None)
     x,y = _as_tensor(x),_as_tensor(y)

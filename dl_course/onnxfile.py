@@ -91,8 +91,8 @@ def _take_apart(data):
     if not isinstance(info, dict) or type(info.get('format')) is not int:
         raise ValueError('what it says about itself is broken')
     if info['format']>MODEL_FORMAT:
-        raise _TooNew(f'it was made by a newer dl_course (model format {str(info["format"])[:20]}), and this one reads up to '
-                      f'{MODEL_FORMAT}; upgrade with pip install -U dl_course')
+        raise _TooNew(f'it was made by a newer dl_course (model format {str(info["format"])[:20]}), and this one reads '
+                      f'up to {MODEL_FORMAT}; upgrade with pip install -U dl_course')
     graph = memoryview(data)[:start]
     if info.get('sha256')==_checksum(graph, info): return graph,info
     raise ValueError('it was altered after it was written: its checksum does not fit its content')
@@ -271,7 +271,7 @@ def unpack_model(data:bytes, # the content of a model file
 def read_model(path, # a pathlib.Path
                max_bytes:int, # a larger file is refused before it is read
               )->bytes: # its content
-    "Read a model file; raises `FileNotFoundError`, `IsADirectoryError` or `ValueError` with the reason why it isn't read."
+    "Read a model file; raises `FileNotFoundError`, `IsADirectoryError` or `ValueError` with the reason."
     if not path.exists(): raise FileNotFoundError(f'{path} is not there')
     if path.is_dir(): raise IsADirectoryError(f'{path} is a folder; give the name of a file in it')
     if not path.is_file(): raise ValueError("it isn't an ordinary file")

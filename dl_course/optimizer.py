@@ -30,7 +30,7 @@ class Optimizer:
         lrs = _per_group(self.who, 'lr', lr, len(groups))
         self.defaults = {'lr': lrs[-1], **defaults}
         start = {**self.defaults, **self.fixed}
-        self.param_groups = [_checked(self, {**start, 'lr': g_lr, **g}) for g,g_lr in zip(groups, lrs)]
+        self.param_groups = [_checked_group(self, {**start, 'lr': g_lr, **g}) for g,g_lr in zip(groups, lrs)]
         self.state,self.no_decay = defaultdict(dict),set()
         self._unused = [{'mom': 0.} if g.get('momentum')==0 else {} for g in self.param_groups]
 
@@ -126,7 +126,7 @@ class Optimizer:
                        ):
         "Go on from a copy of a saved state; raises `ValueError` that names what differs, and then changes nothing."
         check(self.who, _wrong_saved(self, sd))
-        groups = [_checked(self, {**g, **s, 'params': g['params']}, f'group {i} of the saved state')
+        groups = [_checked_group(self, {**g, **s, 'params': g['params']}, f'group {i} of the saved state')
                   for i,(g,s) in enumerate(zip(self.param_groups, sd['param_groups']))]
         self.state = _loaded(self, sd)
         self.param_groups = groups
@@ -213,7 +213,7 @@ def _wrong_setting(opt, group):
         if k not in known and v:
             return ValueError(f'has {k} = {v!r}, which {opt.who} cannot do; it knows {", ".join(opt.defaults)}')
 
-def _checked(opt, group, where=''):
+def _checked_group(opt, group, where=''):
     "A group whose numbers make sense, as floats."
     check(opt.who, **{where or 'a parameter group': _wrong_setting(opt, group)})
     who = f'{opt.who}: {where}' if where else opt.who

@@ -130,9 +130,9 @@ def _described(t):
     low,high = (t.min().item(), t.max().item()) if known else (None, None)
     if known and t.is_floating_point(): low,high = float(f'{low:.4g}'),float(f'{high:.4g}')
     return {'rank': t.ndim, 'shape': list(t.shape), 'dtype': str(t.dtype).removeprefix('torch.'),
-            'device': str(t.device), 'min': low, 'max': high, 'memory': _bytes(t.numel()*t.element_size())}
+            'device': str(t.device), 'min': low, 'max': high, 'memory': _size_text(t.numel()*t.element_size())}
 
-def _bytes(n):
+def _size_text(n):
     "A number of bytes as a text with a unit."
     for unit in ('B', 'kB', 'MB', 'GB'):
         if n<1000 or unit=='GB': return f'{n:.0f} {unit}' if unit=='B' or n>=100 else f'{n:.1f} {unit}'

@@ -24,14 +24,14 @@ _RUNTIME = {    # name -> bytes, SHA-256
     'ort-wasm-simd-threaded.mjs': (24_381, 'e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b'),
     'ort-wasm-simd-threaded.wasm': (14_239_897, '3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2')}
 
-def _facts(file): return dict(bytes=file.stat().st_size, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+def _file_facts(file): return dict(bytes=file.stat().st_size, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
 
 def _runtime_in(folder):
     "The files of the runtime in a folder of the user's; raises an error naming those that are missing or wrong."
     found = [Path(folder).expanduser()/o for o in _RUNTIME]
     missing = [o.name for o in found if not o.is_file()]
     if missing: raise FileNotFoundError(f'page: {folder} lacks {", ".join(missing)}; {_other_way}')
-    wrong = [o.name for o in found if _facts(o)['sha256']!=_RUNTIME[o.name][1]]
+    wrong = [o.name for o in found if _file_facts(o)['sha256']!=_RUNTIME[o.name][1]]
     if wrong:
         raise ValueError(f'page: {", ".join(wrong)} in {folder} differs from onnxruntime-web '
                          f'{_RUNTIME_VERSION}; {_other_way}')
@@ -87,6 +87,6 @@ def page(model, # a model file for pictures and with classes
         text = (folder/'index.html').read_text(encoding='utf-8')
         text = text.replace('@TITLE@', escape(plain_title(title or '', model.stem, 'A model')))
         (folder/'index.html').write_text(text, encoding='utf-8', newline='\n')
-        told = {k: info[k] for k in _TOLD} | {'files': {o: _facts(folder/o) for o in (*_RUNTIME, 'model.onnx')}}
+        told = {k: info[k] for k in _TOLD} | {'files': {o: _file_facts(folder/o) for o in (*_RUNTIME, 'model.onnx')}}
         (folder/'model.json').write_text(json.dumps(told, sort_keys=True), encoding='utf-8')
     return out

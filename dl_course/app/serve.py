@@ -38,7 +38,7 @@ def _heading(info):
     "What stands above the probabilities."
     return 'Probability of each class' + f' (several can be right: those above {info["threshold"]:.0%})'*info['several']
 
-def _page(gr, predictor, title, examples, limits, keep):
+def _gradio_page(gr, predictor, title, examples, limits, keep):
     "The page as Gradio describes it: a picture, the probabilities, a note."
     def refused(why): return gr.Error(why, title='No answer', duration=None, print_exception=False)
     def predict(picture):
@@ -124,11 +124,11 @@ def _uploads(keep, max_total):
             limits.remove((keep, max_total))
             if limits: _set_limits(folder, limits)
             else:
-                _put_back(_shared['before'])
+                _restore_environment(_shared['before'])
                 folder.close()
                 _shared.clear()
 
-def _put_back(before):
+def _restore_environment(before):
     "Set variables of the environment to what they were."
     for k,v in before.items():
         if v is None: os.environ.pop(k, None)
@@ -202,9 +202,9 @@ def serve(model, # a model file, or a Predictor, for pictures and with classes
         with ExitStack() as undo, _short_headers():         # one app after the other starts
             if not port: free = _choose_port(host, None)
             uploads = undo.enter_context(_uploads(keep, 50*max(max_bytes, LEAST_BYTES)))
-            part,shown = undo.enter_context(uploads.part()),_copied(pictures, uploads, undo)
+            part,shown = undo.enter_context(uploads.part()),_copied_pictures(pictures, uploads, undo)
             limits = dict(max_bytes=max_bytes, max_pixels=max_pixels)
-            page = _page(gr, predictor, title, shown, limits, uploads.keep)
+            page = _gradio_page(gr, predictor, title, shown, limits, uploads.keep)
             undo.callback(page.close, verbose=False)
             kept = [Path(o).resolve() for b in page.blocks.values() for o in getattr(b, 'keep_in_cache', ())]
             part.fixed.update(shown, kept)
@@ -216,7 +216,7 @@ def serve(model, # a model file, or a Predictor, for pictures and with classes
         if not _port_free(host, free): raise _taken(host, free, port) from None
         raise
 
-def _copied(pictures, uploads, undo):
+def _copied_pictures(pictures, uploads, undo):
     "Copies of the example pictures in the folder for uploads, which Gradio may show."
     if not pictures: return []
     own = Path(tempfile.mkdtemp(prefix='examples-', dir=uploads.path))

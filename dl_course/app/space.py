@@ -116,7 +116,7 @@ def _probabilities(predictor, data):
     try: return list(predictor.predict(data).probabilities.values())
     except ValueError: return None
 
-def _ask(folder, files):
+def _app_answers(folder, files):
     "What the app in a folder, started without us, says about each file: probabilities, or None where it refuses."
     start = [sys.executable, '-B', '-c', _ask_app, *map(str, files)]
     try:
@@ -136,7 +136,7 @@ def _try_out(folder, predictor):
     with tempfile.TemporaryDirectory(prefix='dl_course-trial-') as tmp:
         files = [Path(tmp)/name for name in pictures]
         for f,data in zip(files, pictures.values()): f.write_bytes(data)
-        answers = _ask(folder, files)
+        answers = _app_answers(folder, files)
     for (name,data),got in zip(pictures.items(), answers):
         wanted = _probabilities(predictor, data)
         if (got is None)!=(wanted is None) or got and not np.abs(np.subtract(got, wanted)).max()<=1e-5:

@@ -156,7 +156,7 @@ def _picture(interp, row):
     same_split = interp.table.index[interp.table.split==row.split]
     return _from_data(ds, int((same_split==row.name).argmax()))
 
-def _title(row):
+def _row_title(row):
     "What to write above a picture."
     where = f': {os.path.basename(row.file)}' if isinstance(row.file, str) else f', item {row.name}'
     said = f'{row.label}' if row.label==row.prediction else f'{row.label}, taken for {row.prediction}'
@@ -329,7 +329,7 @@ class Interpretation:
         "Show the pictures of some rows, each titled with what is known of it; raises `ValueError` for no rows."
         check('Interpretation', not_empty(rows, 'such pictures to show'),
               ncols=whole(ncols, 1), imsize=number(imsize, above=0))
-        pictures,titles = zip(*((_picture(self, row), _title(row)) for _,row in rows.iterrows()))
+        pictures,titles = zip(*((_picture(self, row), _row_title(row)) for _,row in rows.iterrows()))
         images = [_BLANK if isinstance(o, str) else o for o in pictures]
         axs = show_images(images, ncols=ncols, titles=titles, imsize=imsize)
         for ax,o in zip(axs, pictures):

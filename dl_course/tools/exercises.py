@@ -8,22 +8,35 @@ __all__ = ['exercise']
 # %% ../../nbs/tools/exercises.ipynb #27f0d500
 import copy
 import numpy as np, torch
+from ..check import check
 
 # %% ../../nbs/tools/exercises.ipynb #cb3c2db5
+_NUMBERS = (int, float, complex, np.ndarray, np.number, torch.Tensor)
+
+def _same_numbers(got, want, tol):
+    "Whether two numbers, or two blocks of them, have one shape and differ by no more than `tol`."
+    try: got,want = (torch.as_tensor(o, dtype=torch.complex128) for o in (got, want))
+    except (TypeError, ValueError, RuntimeError, OverflowError): return False
+    return got.shape==want.shape and torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True)
+
+def _same_items(got, want, tol):
+    "Whether an answer has the items of a list or tuple; a range, an array or a tensor can have them, too."
+    if isinstance(got, range): got = list(got)
+    elif hasattr(got, 'tolist'): got = got.tolist()
+    if not isinstance(got, (list, tuple)) or len(got)!=len(want): return False
+    return all(_same(g, w, tol) for g,w in zip(got, want))
+
 def _same(got, want, tol):
     "Whether an answer is the expected one, numbers to within `tol`."
     if isinstance(got, torch.Tensor): got = got.detach().cpu()
-    if isinstance(want, (list, tuple)):
-        if isinstance(got, range): got = list(got)
-        elif hasattr(got, 'tolist'): got = got.tolist()
-        return isinstance(got, (list, tuple)) and len(got)==len(want) and all(_same(g, w, tol) for g,w in zip(got, want))
-    if isinstance(want, dict): return isinstance(got, dict) and got.keys()==want.keys() and all(_same(got[k], w, tol) for k,w in want.items())
+    if isinstance(want, (list, tuple)): return _same_items(got, want, tol)
+    if isinstance(want, dict):
+        if not isinstance(got, dict) or got.keys()!=want.keys(): return False
+        return all(_same(got[k], w, tol) for k,w in want.items())
     if isinstance(got, torch.Tensor) and got.ndim==0 and isinstance(want, bool): got = got.item()
-    if isinstance(want, bool) or isinstance(got, bool): return isinstance(want, bool) and isinstance(got, (bool, np.bool_)) and bool(got)==want
-    if isinstance(want, (int, float, complex, np.ndarray, np.number, torch.Tensor)):
-        try: got, want = (torch.as_tensor(o, dtype=torch.complex128) for o in (got, want))
-        except (TypeError, ValueError, RuntimeError, OverflowError): return False
-        return got.shape==want.shape and torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True)
+    if isinstance(want, bool) or isinstance(got, bool):
+        return isinstance(want, bool) and isinstance(got, (bool, np.bool_)) and bool(got)==want
+    if isinstance(want, _NUMBERS): return _same_numbers(got, want, tol)
     return type(got)==type(want) and bool(got==want)
 
 # %% ../../nbs/tools/exercises.ipynb #a34edbe4
@@ -35,35 +48,32 @@ def _show(o):
     s = getattr(o, '__name__', None) or repr(o)
     return s if len(s)<=80 else s[:77] + '...'
 
-def _copy(o):
+def _copy_argument(o):
     "A copy of an argument, so that an answer cannot spoil it."
     return o.detach().clone().requires_grad_(o.requires_grad) if isinstance(o, torch.Tensor) else copy.deepcopy(o)
 
 # %% ../../nbs/tools/exercises.ipynb #5f40ba27
+def _verdict(f, cases, tol):
+    "Whether a function is 'right', 'wrong' or still 'to do', and a sentence that says more."
+    for *args,want in cases:
+        call = f'{f.__name__}({", ".join(map(_show, args))})'
+        try: got = f(*map(_copy_argument, args))
+        except Exception as e: return 'wrong', f'{call} stopped with {type(e).__name__}: {e}'    # any mistake at all
+        if got is None or got is ...:
+            return 'to do', f'{f.__name__}. Put your answer in place of the ... and run the cell again.'
+        try: right = _same(got, want, tol)
+        except Exception: right = False      # an answer of a kind that cannot be compared
+        if not right: return 'wrong', f'{call} gave {_show(got)}, and should give {_show(want)}'
+    return 'right', f'{f.__name__}, in all {len(cases)} cases' if len(cases)>1 else f.__name__
+
 def exercise(*cases, # tuples (argument, ..., expected result)
-             tol:float=1e-4, # the largest difference, relative and absolute, at which two numbers are still the same
-            ): # a decorator that checks the function below it, and puts 'to do', 'wrong' or 'right' in its exercise attribute
+             tol:float=1e-4, # the largest difference, relative and absolute, at which two numbers are the same
+            ): # a decorator, which puts 'to do', 'wrong' or 'right' into the function's exercise attribute
     "Check the function below as soon as its cell runs, and say what is right, what is wrong or what is still to do."
-    if not cases: raise ValueError('exercise: give at least one case, such as @exercise((2, 4)) for "given 2, the answer is 4"')
-    def check(f):
-        f.exercise = 'right'
-        for *args,want in cases:
-            call = f'{f.__name__}({", ".join(map(_show, args))})'
-            try: got = f(*map(_copy, args))
-            except Exception as e:
-                f.exercise = 'wrong'
-                print(f'wrong: {call} stopped with {type(e).__name__}: {e}')
-                break
-            if got is None or got is ...:
-                f.exercise = 'to do'
-                print(f'to do: {f.__name__}. Put your answer in place of the ... and run the cell again.')
-                break
-            try: right = _same(got, want, tol)
-            except Exception: right = False      # an answer of a kind that cannot be compared
-            if not right:
-                f.exercise = 'wrong'
-                print(f'wrong: {call} gave {_show(got)}, and should give {_show(want)}')
-                break
-        else: print(f'right: {f.__name__}, in all {len(cases)} cases' if len(cases)>1 else f'right: {f.__name__}')
+    why = 'give at least one case, such as @exercise((2, 4)) for "given 2, the answer is 4"'
+    check('exercise', None if cases else ValueError(why))
+    def judge(f):
+        f.exercise,why = _verdict(f, cases, tol)
+        print(f'{f.exercise}: {why}')
         return f
-    return check
+    return judge

@@ -10,7 +10,8 @@ __all__ = ['need', 'site_config', 'page_address', 'fold_source', 'to_mathml', 'P
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
-import argparse, html, importlib, importlib.util, json, os, posixpath, re, shutil, subprocess, sys, tempfile
+import argparse, html, importlib, importlib.util, json, posixpath, re, shutil, subprocess, sys, tempfile
+from ..files import _put
 
 # %% ../../nbs/tools/site.ipynb #00e621f3
 def need(*names:str, # modules that only development needs, such as nbdev
@@ -64,8 +65,7 @@ def _smalldocs_site(folder, base):
     "A smalldocs `Site` for the processed notebooks in `folder`, whose published address is `base`."
     config, site = need('smalldocs.config', 'smalldocs.site')
     config.PAGE_KEYS.add('output-file')                                         # read below
-    config.HTML_OPTIONS |= {'html-math-method', 'respect-user-color-scheme'}    # done by `to_mathml`, and by smalldocs itself
-
+    config.HTML_OPTIONS |= {'html-math-method', 'respect-user-color-scheme'}    # done by `to_mathml`, and by smalldocs
     class NbdevSite(site.Site):
         def read(self, src):
             page = super().read(src)
@@ -87,27 +87,32 @@ def _smalldocs_site(folder, base):
         def write_sitemap(self):
             super().write_sitemap()
             f = self.out/'sitemap.xml'
-            if f.exists(): f.write_text(re.sub(r'\s*<lastmod>.*?</lastmod>', '', f.read_text(encoding='utf-8')), encoding='utf-8')
-
+            if f.exists(): _rewrite(f, lambda text: re.sub(r'\s*<lastmod>.*?</lastmod>', '', text))
     return NbdevSite(config.load(folder), quiet=True)
 
 # %% ../../nbs/tools/site.ipynb #c47cd630
 _menu = re.compile(r'<a href="([^"]+)" class="sidebar-item-text[^>]*>\s*<span class="menu-text">(.*?)</span>', re.S)
-_turn = re.compile(r'(<a href="([^"]+)" class="pagination-link">.*?<span class="nav-page-text">)(.*?)(?=</span>)', re.S)
+_pagination = re.compile(r'(<a href="([^"]+)" class="pagination-link">.*?<span class="nav-page-text">)(.*?)(?=</span>)',
+                         re.S)
 
 def _repair(page):
     "Formulas as MathML, names for what a screen reader meets, and the sidebar's names for the next page and the last."
     names = dict(_menu.findall(page))
-    page = _turn.sub(lambda m: m[1] + names.get(m[2], m[3]), to_mathml(page))
+    page = _pagination.sub(lambda m: m[1] + names.get(m[2], m[3]), to_mathml(page))
     page = re.sub(r'(<i\b[^>]*) role="img"', r'\1 aria-hidden="true"', page)
     page = re.sub(r'<svg alt="([^"]*)"', r'<svg role="img" aria-label="\1"', page)
-    return re.sub(r'(<a\b[^>]*class="quarto-color-scheme-toggle[^>]*title="([^"]*)")', r'\1 role="button" aria-label="\2"', page)
+    toggle = r'(<a\b[^>]*class="quarto-color-scheme-toggle[^>]*title="([^"]*)")'
+    return re.sub(toggle, r'\1 role="button" aria-label="\2"', page)
+
+def _rewrite(file, change):
+    "Put the changed text of a file in place of its text."
+    file.write_text(change(file.read_text(encoding='utf-8')), encoding='utf-8')
 
 def _render_smalldocs(folder, cfg):
     "Render `folder` with smalldocs; returns the rendered folder and the warnings."
     site = _smalldocs_site(folder, f'{cfg.doc_host}{cfg.doc_baseurl}/')
     site.build()
-    for f in site.out.rglob('*.html'): f.write_text(_repair(f.read_text(encoding='utf-8')), encoding='utf-8')
+    for f in site.out.rglob('*.html'): _rewrite(f, _repair)
     told = [re.sub(r'^\S+: (broken link /)', r'_quarto.yml: \1', w) for w in site.warnings]
     return site.out, list(dict.fromkeys(told))   # the menus repeat on every page
 
@@ -118,19 +123,20 @@ _for_widgets = re.compile(r"""\s*<script\b(?:
 
 def _render_quarto(folder, cfg):
     "Render `folder` with Quarto; returns the rendered folder and the warnings."
-    run = subprocess.run(['quarto', 'render', '--no-execute'], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                         text=True, encoding='utf-8', errors='replace')
+    run = subprocess.run(['quarto', 'render', '--no-execute'], cwd=folder, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, encoding='utf-8', errors='replace')
     if run.returncode: raise RuntimeError(f'quarto render ended with {run.returncode}:\n{run.stdout[-3000:]}')
     made = folder/cfg.doc_path.name
-    for f in made.rglob('*.html'): f.write_text(_for_widgets.sub('', f.read_text(encoding='utf-8')), encoding='utf-8')
+    for f in made.rglob('*.html'): _rewrite(f, lambda text: _for_widgets.sub('', text))
     return made, re.findall(r'^.*\b(?:WARN|WARNING|ERROR)\b.*$', run.stdout, re.M)
 
 # %% ../../nbs/tools/site.ipynb #5e0f9f94
 class PageFacts(HTMLParser):
-    "What one page of HTML holds: its ids, its links, its pictures without a text, what it loads, and the errors it shows."
+    "What one page of HTML holds: ids, links, pictures without a text, what it loads, and the errors it shows."
     def __init__(self, text:str=''): # a page of HTML
         super().__init__()
-        self.ids,self.links,self.loads,self.bare,self.errors = set(),[],[],[],0
+        self.ids,self.errors = set(),0
+        self.links,self.loads,self.bare = [],[],[]
         self.feed(text)
 
     def handle_starttag(self, tag:str, # name of the element, such as 'a'
@@ -139,23 +145,66 @@ class PageFacts(HTMLParser):
         "Take note of one element; the parser calls it."
         a = dict(attrs)
         self.ids |= {a[k] for k in ('id', 'name') if a.get(k) and (k=='id' or tag=='a')}
+        if 'cell-output-error' in (a.get('class') or ''): self.errors += 1
         if tag=='a' and a.get('href'): self.links.append(a['href'])
         if a.get('src') and tag!='a': self.loads.append(a['src'])
         only_names = {'canonical', 'next', 'prev', 'alternate', 'license'} & set((a.get('rel') or '').split())
         if tag=='link' and a.get('href') and not only_names: self.loads.append(a['href'])
         if tag=='img' and not (a.get('alt') or '').strip(): self.bare.append((a.get('src') or '')[:60])
-        if tag=='svg' and not {'aria-label', 'aria-labelledby', 'aria-hidden'} & set(a): self.bare.append('a drawing (svg)')
-        if 'cell-output-error' in (a.get('class') or ''): self.errors += 1
+        if tag=='svg' and not {'aria-label', 'aria-labelledby', 'aria-hidden'} & set(a):
+            self.bare.append('a drawing (svg)')
 
 # %% ../../nbs/tools/site.ipynb #4ade532c
-def _local(url, page, base):
+def _inside(url, page, base):
     "The path inside the site that a link on `page` leads to, with its anchor; `None` for another host."
     if url.startswith(base): url = '/' + url[len(base):]
     parts = urlsplit(url)
     if parts.scheme or parts.netloc: return None
     path = unquote(parts.path)
-    joined = path.lstrip('/') if path.startswith('/') else posixpath.join(posixpath.dirname(page), path) if path else page
-    return posixpath.normpath(joined), unquote(parts.fragment)
+    if not path: path = page
+    elif path.startswith('/'): path = path.lstrip('/')
+    else: path = posixpath.join(posixpath.dirname(page), path)
+    return posixpath.normpath(path), unquote(parts.fragment)
+
+class _Links:
+    "The links of a site's pages, each of which is right or has a sentence that says what is wrong."
+    def __init__(self, folder, base, source, clone):
+        self.folder,self.base = folder,base
+        self.source,self.clone = source,clone
+        self.pages = {f.relative_to(folder).as_posix(): PageFacts(f.read_text(encoding='utf-8'))
+                      for f in sorted(folder.rglob('*.html')) if 'site_libs' not in f.parts}
+
+    def target(self, path):
+        "The file that a path inside the site stands for, or None."
+        if path.startswith('..'): return None
+        if (self.folder/path).is_dir(): path = posixpath.normpath(posixpath.join(path, 'index.html'))
+        return path if (self.folder/path).is_file() else None
+
+    def problem(self, name, url):
+        "What is wrong with a link on a page, or None."
+        if url.startswith(('data:', 'mailto:', 'javascript:')): return None
+        inside = _inside(url, name, self.base)
+        if inside is None: return self.problem_outside(name, url)
+        path,anchor = inside
+        to = self.target(path)
+        if to is None: return f'broken link {url}'
+        if anchor and to in self.pages and anchor not in self.pages[to].ids | {'top'}: return f'broken anchor {url}'
+
+    def problem_outside(self, name, url):
+        "What is wrong with a link to another host, or None."
+        if url in self.pages[name].loads: return f'loads {url} from another host'
+        if not self.source or not url.startswith(self.source): return None
+        if (Path(self.clone)/unquote(urlsplit(url[len(self.source):]).path)).exists(): return None
+        return f'link to a source file that is not in the clone: {url}'
+
+def _page_problems(links, name):
+    "A sentence for each thing that is wrong with a page."
+    page = links.pages[name]
+    for src in page.bare: yield f'picture without a text: {src} (give its cell `#| fig-alt`)'
+    if page.errors: yield f'{page.errors} cell(s) show an error'
+    yield from filter(None, (links.problem(name, url) for url in page.loads + page.links))
+
+_style_url = re.compile(r"""(?:@import\s+|url\()\s*["']?((?:https?:)?//[^"')\s;]+)""")
 
 def check_site(folder:Path, # a folder of rendered pages
                base:str='https://localhost/', # the address the pages are published at, ending in '/'
@@ -163,30 +212,12 @@ def check_site(folder:Path, # a folder of rendered pages
                clone:Path='.', # the folder that source shows
               )->list: # one sentence for each problem, sorted
     "Find broken links, broken anchors, pictures without a text, and whatever a page loads from another host."
-    folder, found = Path(folder), set()
-    pages = {f.relative_to(folder).as_posix(): PageFacts(f.read_text(encoding='utf-8'))
-             for f in sorted(folder.rglob('*.html')) if 'site_libs' not in f.parts}
-    if not pages: return [f'{folder}: no pages']
-    def target(path):
-        if (folder/path).is_dir(): path = posixpath.normpath(posixpath.join(path, 'index.html'))
-        return path if (folder/path).is_file() else None
-    for name,page in pages.items():
-        for src in page.bare: found.add(f'{name}: picture without a text: {src} (give its cell `#| fig-alt`)')
-        if page.errors: found.add(f'{name}: {page.errors} cell(s) show an error')
-        for url in page.loads + page.links:
-            if url.startswith(('data:', 'mailto:', 'javascript:')): continue
-            local = _local(url, name, base)
-            if local is None:
-                if url in page.loads: found.add(f'{name}: loads {url} from another host')
-                elif source and url.startswith(source) and not (Path(clone)/unquote(urlsplit(url[len(source):]).path)).exists():
-                    found.add(f'{name}: link to a source file that is not in the clone: {url}')
-                continue
-            path,anchor = local
-            to = None if path.startswith('..') else target(path)
-            if to is None: found.add(f'{name}: broken link {url}')
-            elif anchor and to in pages and anchor not in pages[to].ids | {'top'}: found.add(f'{name}: broken anchor {url}')
+    folder = Path(folder)
+    links = _Links(folder, base, source, clone)
+    if not links.pages: return [f'{folder}: no pages']
+    found = {f'{name}: {o}' for name in links.pages for o in _page_problems(links, name)}
     for f in folder.rglob('*.css'):
-        for url in re.findall(r'''(?:@import\s+|url\()\s*["']?((?:https?:)?//[^"')\s;]+)''', f.read_text(encoding='utf-8', errors='replace')):
+        for url in _style_url.findall(f.read_text(encoding='utf-8', errors='replace')):
             found.add(f'{f.relative_to(folder).as_posix()}: loads {url} from another host')
     return sorted(found)
 
@@ -205,31 +236,40 @@ def _replace(new, old):
         raise
     shutil.rmtree(aside, ignore_errors=True)
 
+def _check_free(docs):
+    "Raise `FileExistsError` when a folder holds anything but a site."
+    if not docs.exists() or not any(docs.iterdir()) or (docs/'site_libs').is_dir(): return
+    raise FileExistsError(f'{docs} is not empty and is no site (it has no site_libs): empty it, or give another '
+                          'doc_path in settings.ini.')
+
 def build_site(renderer:str='auto', # 'quarto', 'smalldocs', or 'auto' for Quarto where it is installed
               )->list: # one sentence for each warning of the renderer and each problem of the pages
     "Build the site of the clone we are in; raises `FileExistsError` when the output folder holds something else."
     if renderer=='auto': renderer = 'quarto' if shutil.which('quarto') else 'smalldocs'
-    if renderer not in ('quarto', 'smalldocs'): raise ValueError(f"renderer is {renderer!r}: it must be 'auto', 'quarto' or 'smalldocs'")
+    if renderer not in ('quarto', 'smalldocs'):
+        raise ValueError(f"renderer is {renderer!r}: it must be 'auto', 'quarto' or 'smalldocs'")
     need('nbdev', *(['smalldocs', 'latex2mathml'] if renderer=='smalldocs' else []))
     cfg = site_config()
     docs = cfg.doc_path
-    if docs.exists() and any(docs.iterdir()) and not (docs/'site_libs').is_dir():
-        raise FileExistsError(f'{docs} is not empty and is no site (it has no site_libs): empty it, or give another doc_path in settings.ini.')
+    _check_free(docs)
     quarto, serve = need('nbdev.quarto', 'nbdev.serve')
     quarto.refresh_quarto_yml()
     cache = serve.proc_nbs(n_workers=2, force=True)
     made, problems = (_render_quarto if renderer=='quarto' else _render_smalldocs)(cache, cfg)
     _replace(made, docs)
-    problems = [f'{renderer}: {p}' for p in problems]
-    return problems + check_site(docs, f'{cfg.doc_host}{cfg.doc_baseurl}/', f'{cfg.git_url}/blob/{cfg.branch}/', cfg.config_path)
+    source = f'{cfg.git_url}/blob/{cfg.branch}/'
+    found = check_site(docs, f'{cfg.doc_host}{cfg.doc_baseurl}/', source, cfg.config_path)
+    return [*(f'{renderer}: {p}' for p in problems), *found]
 
 # %% ../../nbs/tools/site.ipynb #f318da51
 def _full_link(url, cfg, nbs):
     "A link of the start page, made to work on any host."
     parts = urlsplit(url)
     if parts.scheme or parts.netloc or url.startswith('#'): return url
-    if not (nbs/unquote(parts.path)).exists(): raise FileNotFoundError(f'index.ipynb links to {url}, which is not in {nbs}')
-    if parts.path.endswith('.ipynb'): return page_address(cfg, parts.path) + (f'#{parts.fragment}' if parts.fragment else '')
+    if not (nbs/unquote(parts.path)).exists():
+        raise FileNotFoundError(f'index.ipynb links to {url}, which is not in {nbs}')
+    if parts.path.endswith('.ipynb'):
+        return page_address(cfg, parts.path) + (f'#{parts.fragment}' if parts.fragment else '')
     path = posixpath.normpath(posixpath.join(nbs.name, parts.path))
     host = cfg.git_url.replace('https://github.com/', 'https://raw.githubusercontent.com/')
     return f'{host}/{cfg.branch}/{path}'
@@ -238,11 +278,21 @@ _fence = re.compile(r'\s*(```+|~~~+)')
 _code_span = re.compile(r'(`+)(?!`).+?(?<!`)\1(?!`)')
 _md_link, _html_link = re.compile(r'(\]\()([^)\s]+)'), re.compile(r'(\b(?:href|src)=")([^"]+)')
 
-def _plain(text, link):
+def _plain_prose(text, link):
+    "A piece of prose with full links and without attributes."
+    for links in (_md_link, _html_link): text = links.sub(lambda m: m[1]+link(m[2]), text)
+    return re.sub(r'(?<=[)\]])\{[.#\w][^{}]*\}', '', text)
+
+def _plain_line(line, link):
+    "A line outside of fences: its prose is changed, and code stays as it is."
+    spans = list(_code_span.finditer(line))
+    cuts = [0, *(i for s in spans for i in s.span()), len(line)]
+    pieces = [line[a:b] for a,b in zip(cuts, cuts[1:])]                # prose and code in turn
+    line = ''.join(o if n%2 else _plain_prose(o, link) for n,o in enumerate(pieces))
+    return re.sub(r'^(#+ .*?)\s*\{[.#][^{}]*\}\s*$', r'\1', line)
+
+def _plain_markdown(text, link):
     "Markdown that GitHub and PyPI understand: full links, and none of Pandoc's `:::` lines and `{...}` attributes."
-    def prose(s):
-        s = _html_link.sub(lambda m: m[1]+link(m[2]), _md_link.sub(lambda m: m[1]+link(m[2]), s))
-        return re.sub(r'(?<=[)\]])\{[.#\w][^{}]*\}', '', s)
     out, fence = [], None
     for line in text.split('\n'):
         m = _fence.match(line)
@@ -250,56 +300,55 @@ def _plain(text, link):
             if m and m[1].startswith(fence): fence = None
         elif m: fence = m[1]
         elif re.match(r'\s*:{3,}', line): continue
-        else:
-            spans = list(_code_span.finditer(line))
-            cuts = [0, *(i for s in spans for i in s.span()), len(line)]
-            line = ''.join(line[a:b] if n%2 else prose(line[a:b]) for n,(a,b) in enumerate(zip(cuts, cuts[1:])))
-            line = re.sub(r'^(#+ .*?)\s*\{[.#][^{}]*\}\s*$', r'\1', line)
+        else: line = _plain_line(line, link)
         out.append(line)
-    return re.sub(r'\n{3,}', '\n\n', '\n'.join(out)).strip() if '```' not in text else '\n'.join(out).strip()
+    res = '\n'.join(out)
+    return (res if '```' in text else re.sub(r'\n{3,}', '\n\n', res)).strip()
 
 # %% ../../nbs/tools/site.ipynb #464ae501
 _directive = re.compile(r'^#\s*\|\s*([\w-]+)(?:[:\s]\s*(.*))?$')
 
 def _directives(source):
     "The directives of a code cell, and the code without them."
-    lines, found = source.split('\n'), {}
-    rest = []
-    for line in lines:
-        m = _directive.match(line)
-        if m: found[m[1]] = (m[2] or 'true').strip()
-        else: rest.append(line)
-    return found, '\n'.join(rest).strip('\n')
+    lines = [(line, _directive.match(line)) for line in source.split('\n')]
+    told = {m[1]: (m[2] or 'true').strip() for _,m in lines if m}
+    return told, '\n'.join(line for line,m in lines if not m).strip('\n')
 
 def _output(out, n):
-    "One stored output as Markdown."
+    "One stored output of code cell number `n` as Markdown."
     text = lambda o: ''.join(o) if isinstance(o, list) else o
     kind, data = out['output_type'], out.get('data', {})
-    if kind=='error': raise ValueError(f"Code cell {n} of index.ipynb stores an error, {out.get('ename')}: run it again.")
-    if kind=='stream': body = text(out['text'])
-    elif 'text/markdown' in data: return text(data['text/markdown']).strip('\n')
-    elif any(k.startswith('image/') for k in data):
-        raise ValueError(f'Code cell {n} of index.ipynb stores a picture, which README.md cannot show: save it in nbs/images, and link to it.')
-    else: body = text(data.get('text/plain', ''))
+    if kind=='error':
+        raise ValueError(f"Code cell {n} of index.ipynb stores an error, {out.get('ename')}: run it again.")
+    if 'text/markdown' in data: return text(data['text/markdown']).strip('\n')
+    if any(k.startswith('image/') for k in data):
+        raise ValueError(f'Code cell {n} of index.ipynb stores a picture, which README.md cannot show: save it in '
+                         'nbs/images, and link to it.')
+    body = text(out['text'] if kind=='stream' else data.get('text/plain', ''))
     return f'```text\n{body.rstrip()}\n```' if body.strip() else ''
+
+def _code_cell(cell, n):
+    "A code cell as pieces of Markdown, its code and its outputs, as far as its directives show them."
+    told, code = _directives(''.join(cell['source']))
+    if 'hide' in told or told.get('include')=='false': return
+    if code and 'hide_input' not in told and told.get('echo')!='false': yield f'```python\n{code}\n```'
+    if 'hide_output' in told or told.get('output')=='false': return
+    for o in cell.get('outputs', []): yield _output(o, n)
 
 def readme_text(nb:Path, # the start page, a notebook
                 cfg, # nbdev's configuration
                )->str: # Markdown for GitHub and PyPI
-    "The start page as the text of README.md; raises `FileNotFoundError` for a link to nothing, `ValueError` for an output it cannot show."
-    nb, parts, n = Path(nb), [], 0
-    link = lambda url: _full_link(url, cfg, nb.parent)
+    "The start page as README.md; raises `FileNotFoundError` for a link to nothing, `ValueError` for a picture."
+    nb, n = Path(nb), 0
+    note = f'{nb.parent.name}/{nb.name} by `python -m dl_course.tools.site --readme`: edit the notebook, not this file.'
+    parts = [f'<!-- Written from {note} -->']
     for cell in json.loads(nb.read_text(encoding='utf-8'))['cells']:
-        src = ''.join(cell['source'])
-        if cell['cell_type']=='markdown': parts.append(_plain(src, link))
-        if cell['cell_type']!='code': continue
-        n += 1
-        told, code = _directives(src)
-        if 'hide' in told or told.get('include')=='false': continue
-        if code and 'hide_input' not in told and told.get('echo')!='false': parts.append(f'```python\n{code}\n```')
-        if 'hide_output' not in told and told.get('output')!='false': parts += [_output(o, n) for o in cell.get('outputs', [])]
-    note = f'<!-- Written from {nb.parent.name}/{nb.name} by `python -m dl_course.tools.site --readme`: edit the notebook, not this file. -->'
-    return '\n\n'.join([note, *(p for p in parts if p)]) + '\n'
+        if cell['cell_type']=='markdown':
+            parts.append(_plain_markdown(''.join(cell['source']), lambda url: _full_link(url, cfg, nb.parent)))
+        elif cell['cell_type']=='code':
+            n += 1
+            parts += _code_cell(cell, n)
+    return '\n\n'.join(p for p in parts if p) + '\n'
 
 # %% ../../nbs/tools/site.ipynb #03dad46a
 def write_readme(check:bool=False, # compare with the file that is there instead of writing it
@@ -310,20 +359,27 @@ def write_readme(check:bool=False, # compare with the file that is there instead
     if not nb.exists(): raise FileNotFoundError(f'{nb} is missing: README.md is written from it.')
     text = readme_text(nb, cfg)
     if readme.exists() and readme.read_text(encoding='utf-8')==text: return ''
-    if check: raise ValueError(f'README.md is not what {nb.relative_to(cfg.config_path).as_posix()} gives: run `python -m dl_course.tools.site --readme`.')
-    new = readme.with_name('README.md.new')
-    new.write_text(text, encoding='utf-8', newline='\n')
-    os.replace(new, readme)
+    if check:
+        raise ValueError(f'README.md is not what {nb.relative_to(cfg.config_path).as_posix()} gives: run '
+                         '`python -m dl_course.tools.site --readme`.')
+    _put(readme, text.encode())
     return f'wrote {readme}'
 
-def _main(args=None):
-    "The command `python -m dl_course.tools.site`; returns 1 when there is any problem."
-    p = argparse.ArgumentParser(prog='python -m dl_course.tools.site', description='Build the site from the notebooks, or README.md from the start page.')
+def _parsed(args):
+    "The options of the command."
+    p = argparse.ArgumentParser(prog='python -m dl_course.tools.site',
+                                description='Build the site from the notebooks, or README.md from the start page.')
     p.add_argument('--renderer', choices=['auto', 'quarto', 'smalldocs'], default='auto',
                    help='what renders the pages (default: Quarto where it is installed, else smalldocs)')
-    p.add_argument('--readme', action='store_true', help='write README.md from nbs/index.ipynb instead of building the site')
-    p.add_argument('--check', action='store_true', help='write nothing; say whether README.md is what nbs/index.ipynb gives')
-    a = p.parse_args(args)
+    p.add_argument('--readme', action='store_true',
+                   help='write README.md from nbs/index.ipynb instead of building the site')
+    p.add_argument('--check', action='store_true',
+                   help='write nothing; say whether README.md is what nbs/index.ipynb gives')
+    return p.parse_args(args)
+
+def _site_main(args=None):
+    "The command `python -m dl_course.tools.site`; returns 1 when there is any problem."
+    a = _parsed(args)
     try:
         if a.readme or a.check:
             print(write_readme(a.check) or 'README.md is up to date')
@@ -339,4 +395,4 @@ def _main(args=None):
     return 1 if problems else 0
 
 # %% ../../nbs/tools/site.ipynb #bad4ba6a
-if __name__=='__main__' and '__file__' in globals(): sys.exit(_main())   # not in a notebook
+if __name__=='__main__' and '__file__' in globals(): sys.exit(_site_main())   # not in a notebook

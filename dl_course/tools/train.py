@@ -11,6 +11,7 @@ from pathlib import Path
 import inspect, json, os, shutil
 from filelock import FileLock, Timeout
 from ..datasets import URLs, untar_data
+from ..check import check
 from ..files import _put # a file of ours, whole or not at all
 from ..images import DataLoaders
 from ..images import augment as varied
@@ -30,19 +31,20 @@ def _known(): return {v: k for k,v in vars(URLs).items() if k.isupper()}
 
 def _load_data(data, batch_size, seed, size, augment):
     "The loaders for a data set's name, or for a folder of images."
-    if data in _known(): path = untar_data(data)
-    else:
-        path = Path(data).expanduser()
-        if not path.is_dir(): raise ValueError(f'--data {data}: this is no folder, and no data set of the course; there are {", ".join(_known())}')
+    path = untar_data(data) if data in _known() else Path(data).expanduser()
+    why = f'this is no folder, and no data set of the course; there are {", ".join(_known())}'
+    check(f'--data {data}', None if path.is_dir() else ValueError(why))
     split = {} if (path/'train').is_dir() and (path/'valid').is_dir() else {'valid_pct': .2}
     tfm = varied(rotate=10, zoom=.1, shift=.05) if augment else None
     dls = DataLoaders.from_folder(path, batch_size=batch_size, seed=seed, size=size, batch_tfm=tfm, **split)
-    if len(dls.vocab)<2: raise ValueError(f'--data {data}: there is only one class, {dls.vocab[0]}; put the images of each class into a folder of its own')
+    why = f'there is only one class, {dls.vocab[0]}; put the images of each class into a folder of its own'
+    check(f'--data {data}', None if len(dls.vocab)>1 else ValueError(why))
     return dls
 
 def _make_model(arch, dls):
     "A model whose sizes suit the data."
-    if arch not in ARCHS: raise ValueError(f'--arch {arch}: there is no such architecture; there are {", ".join(ARCHS)}')
+    why = f'there is no such architecture; there are {", ".join(ARCHS)}'
+    check(f'--arch {arch}', None if arch in ARCHS else ValueError(why))
     x = dls.one_batch()[0]
     sizes = dict(n_in=x[0].numel(), n_out=len(dls.vocab), channels=x.shape[1])
     return ARCHS[arch](**{k: v for k,v in sizes.items() if k in inspect.signature(ARCHS[arch]).parameters})
@@ -53,21 +55,34 @@ class _LogFile(Callback):
     order = 900
     def __init__(self, path): self.path_ = path
     def after_epoch(self):
-        if self.learn.is_main_process and not self.learn.validating: _put(self.path_, self.learn.recorder.table.to_csv().encode())
+        if not self.learn.is_main_process or self.learn.validating: return
+        _put(self.path_, self.learn.recorder.table.to_csv().encode())
+
+def _check_same(about, settings):
+    "Raise an error unless a training was begun with these settings."
+    try: old = json.loads(about.read_text(encoding='utf-8'))
+    except ValueError: raise ValueError(f'{about} cannot be read; give the name of a new folder') from None
+    for k,v in settings.items():
+        if old.get(k)==v: continue
+        raise ValueError(f'{about.parent} was begun with --{k.replace("_", "-")} {old.get(k)}, not {v}; go on with '
+                         'that, or give the name of a new folder')
+
+def _check_resume(out, about, settings, resume):
+    "Raise an error unless what is there is the folder of the same training, and `resume` is wanted."
+    if not resume:
+        raise FileExistsError(f'{out} is there already; give the name of a new folder, or --resume to go on with the '
+                              'training in it')
+    if not out.is_dir(): raise NotADirectoryError(f'{out} is a file; give the name of a folder')
+    if about.is_file(): return _check_same(about, settings)
+    if all(o.name=='.lock' for o in out.iterdir()): return
+    raise FileExistsError(f'{out} holds no training (there is no {about.name} in it), so it is left alone; give '
+                          'the name of a new folder')
 
 @contextmanager
 def _training_folder(out, settings, resume):
-    "The folder of one training, for one process at a time; a folder that is there must hold the same training, and `resume` be wanted."
+    "The folder of one training, for one process at a time; one that is there must hold the same training."
     about = out/'training.json'
-    if os.path.lexists(out):
-        if not resume: raise FileExistsError(f'{out} is there already; give the name of a new folder, or --resume to go on with the training in it')
-        if not out.is_dir(): raise NotADirectoryError(f'{out} is a file; give the name of a folder')
-        if not about.is_file() and any(o.name!='.lock' for o in out.iterdir()):
-            raise FileExistsError(f'{out} holds no training (there is no {about.name} in it), so it is left alone; give the name of a new folder')
-        try: old = json.loads(about.read_text(encoding='utf-8')) if about.is_file() else settings
-        except ValueError: raise ValueError(f'{about} cannot be read; give the name of a new folder') from None
-        for k,v in settings.items():
-            if old.get(k)!=v: raise ValueError(f'{out} was begun with --{k.replace("_", "-")} {old.get(k)}, not {v}; go on with that, or give the name of a new folder')
+    if os.path.lexists(out): _check_resume(out, about, settings, resume)
     new = not out.exists()
     out.mkdir(parents=True, exist_ok=resume)
     try:
@@ -87,11 +102,12 @@ def train(data, # name of a data set of the course (mnist_sample, mnist, fashion
           lr:float=5e-3, # highest learning rate of the cycle
           batch_size:int=128, # items in a batch, of all processes together
           seed:int=42, # decides the initial weights and the order of the data
-          size:int=None, # height and width that images are made to have; by default they must all be alike
+          size:int=None, # height and width that images are made to have; by default they must be alike
           augment:bool=False, # whether training images are turned, moved and scaled a little, at random
          )->Path: # the model file, out/model.onnx
-    "Train a model; raises `FileExistsError` when `out` is there and `resume` is not given, `ValueError` when it was begun with other settings."
-    settings = dict(data=str(data), arch=arch, epochs=epochs, lr=lr, batch_size=batch_size, seed=seed, size=size, augment=augment)
+    "Train a model; raises `FileExistsError` when `out` is there, or with `resume` `ValueError` for other settings."
+    settings = dict(data=str(data), arch=arch, epochs=epochs, lr=lr, batch_size=batch_size, seed=seed, size=size,
+                    augment=augment)
     out,first = Path(out).expanduser(),os.environ.get('RANK', '0')=='0'
     check_exporter()                                           # before the work, not after it
     with _training_folder(out, settings, resume) if first else nullcontext():
@@ -100,7 +116,7 @@ def train(data, # name of a data set of the course (mnist_sample, mnist, fashion
 def _train_in(out, settings, first):
     "Train, and export the model."
     set_seed(settings['seed'])
-    dls = _load_data(settings['data'], settings['batch_size'], settings['seed'], settings['size'], settings['augment'])
+    dls = _load_data(**{k: settings[k] for k in ('data','batch_size','seed','size','augment')})
     model = _make_model(settings['arch'], dls)
     learn = Learner(dls, model, opt_func=AdamW, metrics=accuracy, path=out, model_dir='.')
     if os.environ.get('WORLD_SIZE', '1')!='1': learn.distributed()

@@ -50,7 +50,7 @@ def measure_all(names:list, # of architectures of timm
                 threads:int, # processor cores
                 **kwargs, # size, batch_size and seconds
                ):
-    "Print the facts about each architecture as a line of JSON, measured in a process of its own where there is fork."
+    "Print the facts about each architecture as a line of JSON, measured in a process of its own where fork exists."
     torch.set_num_threads(threads)
     for name in names:
         pid = os.fork() if hasattr(os, 'fork') else None
@@ -58,7 +58,7 @@ def measure_all(names:list, # of architectures of timm
             os.waitpid(pid, 0)
             continue
         try: res = _measure(name, **kwargs)
-        except Exception as e: res = {'error': one_line(e)}       # an architecture may refuse a size in any way it likes
+        except Exception as e: res = {'error': one_line(e)}      # an architecture may refuse a size in any way it likes
         print(json.dumps({'name': name} | res), flush=True)
         if pid==0: os._exit(0)
 
@@ -73,7 +73,8 @@ def _run_job(job):
     args = json.dumps([str(Path(o).resolve()) for o in sys.path]),json.dumps(job)
     out = subprocess.run([sys.executable, '-W', 'ignore', '-c', _script, *args], capture_output=True, text=True)
     if not out.returncode: return [json.loads(o) for o in out.stdout.splitlines() if o.startswith('{')]
-    raise RuntimeError(f'compare_models: measuring did not work: {one_line((out.stderr.strip() or "?").splitlines()[-1])}')
+    why = (out.stderr.strip() or '?').splitlines()[-1]
+    raise RuntimeError(f'compare_models: measuring did not work: {one_line(why)}')
 
 def _measured(job):
     "For each architecture what was measured, or the error."

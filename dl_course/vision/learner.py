@@ -92,7 +92,7 @@ def full_name(arch:str, # a name of timm, or efficientnet_lite0
     hint = f'did you mean {" or ".join(close)}?' if close else 'timm.list_models() gives the names of all'
     raise ValueError(f'vision_learner: there is no architecture {arch!r}; {hint}')
 
-def _not_loaders(dls):
+def _not_fastai_loaders(dls):
     "A complaint about anything but loaders of fastai with one input, or None."
     if not isinstance(dls, DataLoaders):
         found = f'{type(dls).__module__}.{type(dls).__qualname__}'
@@ -194,7 +194,7 @@ def vision_learner(dls, # fastai's DataLoaders of images, such as ImageDataLoade
     "fastai's learner for images, pretrained; raises `ImportError` or `ConnectionError` where weights can't be had."
     name,arch = arch,full_name(arch) if isinstance(arch, str) else arch
     check('vision_learner', arch=of_type(arch, (str, Callable), 'a name or a function such as resnet18'))
-    check('vision_learner', _not_loaders(dls) or _not_images(dls, kwargs.get('n_in', 3)) or _not_validated(dls))
+    check('vision_learner', _not_fastai_loaders(dls) or _not_images(dls, kwargs.get('n_in', 3)) or _not_validated(dls))
     import_module('fastai.callback.all')                # gives the learner fine_tune, lr_find and its progress bar
     one_class = any(_has(o, Categorize) and not _has(o, MultiCategorize) for o in _targets(dls.train_ds))
     kwargs['metrics'] = [error_rate] if metrics is None and one_class else metrics

@@ -69,7 +69,7 @@ def _write_stamps(src, folder):
     return dict(counts)
 
 # %% ../../nbs/applications/00_sources.ipynb #921fc7eb
-_sets = {URLs.STAMPS: _Photos('photos among the stamps of Tux Paint', 306, _find_stamps, _write_stamps,
+_more_sets = {URLs.STAMPS: _Photos('photos among the stamps of Tux Paint', 306, _find_stamps, _write_stamps,
     install='the system package tuxpaint-stamps-default brings them (on Debian or Ubuntu: '
             'apt install tuxpaint-stamps-default; elsewhere install Tux Paint with its stamps)',
     by_hand='tuxpaint/stamps',
@@ -90,7 +90,7 @@ def _write_cells(src, folder):
         counts[c] += 1
     return counts
 
-_sets[URLs.SOLAR_CELLS] = _Photos('2,223 solar cells of the ELPV data set', 2223, _find_cells, _write_cells,
+_more_sets[URLs.SOLAR_CELLS] = _Photos('2,223 solar cells of the ELPV data set', 2223, _find_cells, _write_cells,
     install='the Python package elpv-dataset brings them (pip install "dl_course[offline]")',
     by_hand='elpv_dataset/data',
     rule='the cells with a defect probability of 0 or 1',
@@ -116,7 +116,7 @@ def _write_words(src, folder):
             shutil.copyfile(o, folder/l/f'{name}.ogg')
     return {l: len(files) for l,files in groups.items()}
 
-_sets[URLs.SPOKEN_WORDS] = _sets[URLs.STAMPS]._replace(
+_more_sets[URLs.SPOKEN_WORDS] = _more_sets[URLs.STAMPS]._replace(
     title='spoken names of the stamps of Tux Paint', n_images=5978, write_from=_write_words,
     rule=f'the recordings in {", ".join(_languages)}; of byte-identical ones the first, and none that stand under two '
          'languages')
@@ -162,7 +162,7 @@ def _extract(file, folder):
     photos = [o for o in folder.rglob('*.jpg') if not o.name.startswith('.')]
     return dict(Counter(o.parent.relative_to(folder).as_posix() for o in photos))
 
-_sets[URLs.PETS] = _Archive('Oxford-IIIT Pet, 7,390 photos of cats and dogs',
+_more_sets[URLs.PETS] = _Archive('Oxford-IIIT Pet, 7,390 photos of cats and dogs',
     url='https://s3.amazonaws.com/fast-ai-imageclas/oxford-iiit-pet.tgz', size=811706944, n_images=7390,
     hash='md5:e4db5c768afd933bb91f5f594d7417a4',
     licence='Oxford-IIIT Pet, by O. M. Parkhi, A. Vedaldi, A. Zisserman, C. V. Jawahar, CC BY-SA 4.0')

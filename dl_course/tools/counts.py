@@ -18,8 +18,8 @@ def code_lines(source:str, # of a module
     "Count the lines of code in a program."
     docs = set()
     for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) or ast.get_docstring(node) is None: continue
-        docs |= set(range(node.body[0].lineno, node.body[0].end_lineno+1))
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None
+        if documented: docs |= set(range(node.body[0].lineno, node.body[0].end_lineno+1))
     empty = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     lines = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -66,9 +66,10 @@ _all = re.compile(r'all of them takes about \d+ minutes')
 
 def _with_times(nb, folder):
     "A notebook with the true minutes in its Markdown; the start page has those of others, which are in `folder`."
-    own,together = reading_minutes(nb),0
+    own = reading_minutes(nb)
     def card(m): return f'{m[1]}{reading_minutes(_read_nb(folder/m[2]))} minutes{m[3]}'
-    if (folder/'foundations').is_dir(): together = sum(exact_minutes(_read_nb(f)) for f in sorted((folder/'foundations').glob('*.ipynb')))
+    foundations = sorted((folder/'foundations').glob('*.ipynb'))
+    together = sum(exact_minutes(_read_nb(f)) for f in foundations)
     for c in nb['cells']:
         if c['cell_type']!='markdown': continue
         s = _sentence.sub(rf'\1eading takes about {own} minutes', ''.join(c['source']))

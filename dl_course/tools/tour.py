@@ -9,7 +9,7 @@ __all__ = ['tour']
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-import json, os, platform, subprocess, sys, tempfile, time
+import json, platform, subprocess, sys, tempfile, time
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt
 from safetensors.torch import save_file

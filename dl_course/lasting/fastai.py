@@ -33,10 +33,7 @@ def _theirs(e):
     name = next(c.__name__ for c in type(e).__mro__ if c.__name__ in _cancels)
     return type(name, (type(e), getattr(fastai, name)), {})(*e.args) if fastai else e
 
-@patch
-def __call__(self:Callback,
-             event:str, # its name
-            ):
+def _when_called(self, event):
     "Do what is to be done at an event, as fastai's Learner asks for it."
     wanted = event not in _batch_events or (self.run_train if getattr(self, 'training', True) else self.run_valid)
     f = _method(self, event)
@@ -44,6 +41,8 @@ def __call__(self:Callback,
         if self.run and wanted and f: f()
     except _Cancel as e: raise _theirs(e)
     if event=='after_fit': self.run = True
+
+Callback.__call__ = _when_called
 
 # %% ../../nbs/lasting/02_fastai.ipynb #e80edd5f
 def _as_plain(b):

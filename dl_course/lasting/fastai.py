@@ -11,7 +11,6 @@ import copy, sys
 import torch
 from torch import Tensor
 from fastcore.foundation import L
-from fastcore.basics import patch
 from ..metrics import as_metric
 from .optim import OptimWrapper
 from ..learner import Callback, Learner, _Cancel, _batch_events, _listed, _method

@@ -1,10 +1,13 @@
 "What the tests share besides fixtures: where things are, and how programs are run."
+import functools
 import os
 import re
 import socket
 import subprocess
 import sys
+import threading
 from configparser import ConfigParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +38,7 @@ def tail(text, n=30): return '\n'.join(line[:300] for line in text.strip().split
 
 def ok(*cmd, **kwargs):
     "The output of a program that must succeed."
+    __tracebackhide__ = True
     rc, out = run(*cmd, **kwargs)
     assert rc == 0, f'{" ".join(map(str, cmd))[:200]}: exit status {rc}\n{tail(out)}'
     return out
@@ -67,6 +71,22 @@ def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
+
+
+class Server:
+    "A folder that is served on this machine only; errors of a browser that leaves early are not told."
+    def __init__(self, folder, port=0):
+        class Quiet(SimpleHTTPRequestHandler):
+            def log_message(self, *args): pass
+        self.folder = folder
+        self.server = ThreadingHTTPServer(('127.0.0.1', port), functools.partial(Quiet, directory=str(folder)))
+        self.server.handle_error = lambda *args: None
+        self.url = f'http://127.0.0.1:{self.server.server_port}/'
+        threading.Thread(target=self.server.serve_forever, kwargs=dict(poll_interval=.05), daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 # Asked of a page in a browser. Too wide is also what is cut off, with no box around it that scrolls.

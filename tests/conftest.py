@@ -2,14 +2,11 @@
 
 The tests run in the environment that pytest runs in, and on the checkout they stand in; `.ci/run` makes both new.
 """
-import functools
 import os
 import shutil
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from common import CONFIG, INSIDE, ROOT, changes, copy_of, ok
+from common import CONFIG, INSIDE, ROOT, Server, changes, copy_of, ok, run
 
 FLAGS = ('--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync '
          '--disable-component-update').split()
@@ -49,36 +46,16 @@ def wheel(tmp_path_factory):
     return next((tmp/'dist').glob('*.whl'))
 
 
-class Server:
-    "A folder that is served on this machine only, and can be stopped; errors of a browser that leaves early are not told."
-    def __init__(self, folder, port=0):
-        class Quiet(SimpleHTTPRequestHandler):
-            def log_message(self, *args): pass
-        self.folder = folder
-        self.server = ThreadingHTTPServer(('127.0.0.1', port), functools.partial(Quiet, directory=str(folder)))
-        self.server.handle_error = lambda *args: None
-        self.url = f'http://127.0.0.1:{self.server.server_port}/'
-        threading.Thread(target=self.server.serve_forever, kwargs=dict(poll_interval=.05), daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture(scope='session')
-def serve(): return Server
-
-
 @pytest.fixture(scope='session')
 def built(clone, tmp_path_factory):
-    "The folder of the rendered site, and what was said while it was built."
-    if site := os.environ.get('DL_COURSE_SITE'): return ROOT/site, ''
-    said = ok('python', '-m', 'dl_course.tools.site', cwd=clone, env={**INSIDE, 'PYTHONPATH': str(clone)}, limit=600)
-    return clone/CONFIG['doc_path'], said
+    "The folder of the rendered site, the exit status of the program that built it, and what it said."
+    if site := os.environ.get('DL_COURSE_SITE'): return ROOT/site, 0, ''
+    env = {**INSIDE, 'PYTHONPATH': str(clone)}
+    return clone/CONFIG['doc_path'], *run('python', '-m', 'dl_course.tools.site', cwd=clone, env=env, limit=600)
 
 
 @pytest.fixture(scope='session')
-def site(built, serve): return serve(built[0])
+def site(built): return Server(built[0])
 
 
 @pytest.fixture(scope='session')

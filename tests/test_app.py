@@ -1,26 +1,40 @@
-"""Tests of the web app, with the network cut off: python .ci/app_browser.py [--json FILE] [--shots DIR]
+"""The web app in a real browser, and under malformed requests.
 
-A real browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space`
-writes (started with nothing but the packages of its own list), the widget under Voila, and models for photos, one of
-them with hostile class names. Then an app gets 500 malformed uploads and other hostile requests, 4 at a time. A Space
+A browser uses all that puts a model in front of people: `dl_course serve`, the folder that `dl_course space` writes
+(started with nothing but the packages of its own list), the widget under Voila, and models for photos, one of them
+with hostile class names. Then an app gets 500 malformed uploads and other hostile requests, 4 at a time. A Space
 gets the same uploads, and those requests that ask for files and addresses.
 """
+import importlib.metadata
+import io
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-import argparse, importlib.metadata, io, json, os, random, re, shutil, signal, socket, struct, subprocess, sys
-import tempfile, threading, time, zipfile, zlib
-from browser import FLAGS, ROOT, TOO_WIDE, Report
+from types import SimpleNamespace
 
+import pytest
+from common import ROOT, TOO_WIDE, free_port
+
+pytestmark = pytest.mark.xdist_group('app')
 WIDTHS = ((1100, 'light'), (390, 'dark'))
 UNLIKE = 'This is unlike what the model knows'
+CHECKOUT = {'PYTHONPATH': str(ROOT)}
 CLI = 'import sys; from dl_course.tools.cli import main; sys.exit(main(sys.argv[1:]))'
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 def memory(p): return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{p.pid}/status').read_text())[1])/1000      # MB
@@ -154,190 +168,209 @@ def png(width, height, rows=None, depth=8, colour=0):
 
 # ---------------------------------------------------------------------------------------------------------------- in the browser
 
-@contextmanager
-def opened(browser, url, width, scheme, allowed=()):
-    "A page, and the list of what went wrong in it: errors, and requests to other hosts."
-    log, context = [], browser.new_context(viewport=dict(width=width, height=900), color_scheme=scheme)
-    def decide(route):
-        asked = route.request.url
-        if asked.startswith((url, 'data:', 'blob:', *allowed)): return route.continue_()
-        log.append(f'asks another host: {asked[:100]}')
-        route.abort()
-    context.route('**/*', decide)
-    page = context.new_page()
-    page.on('console', lambda m: log.append(f'console: {m.text}') if m.type=='error' else None)
-    page.on('pageerror', lambda e: log.append(f'script error: {e}'))
-    page.on('response', lambda r: log.append(f'{r.status}: {r.url[:100]}') if r.status>=400 else None)
-    page.set_default_timeout(90_000)         # a slow machine is no failure
-    page.goto(url)
-    try: yield page, log
-    finally: context.close()
-
-
-class Tests:
-    def __init__(self, place, browser, report, model, digits, shots):
-        self.place, self.browser, self.report, self.model, self.shots = place, browser, report, model, shots
-        self.out = place.folder/'the space'
-        from PIL import Image
-        self.good = sorted((digits/'valid'/'7').iterdir())[0]
-        self.examples = digits/'valid'/'3'
-        self.text = place.work/'text.png'
-        self.text.write_text('This is no picture.')
-        self.large = place.work/'large.png'
-        self.large.write_bytes(png(28, 28) + bytes(11_000_000))
-        self.noise = place.work/'noise.png'           # nothing like a digit
-        Image.frombytes('L', (28, 28), random.Random(42).randbytes(28*28)).save(self.noise)
-
-    def shot(self, page, name):
-        if self.shots: page.screenshot(path=self.shots/f'{name}.png', full_page=True)
-
-    def gradio(self, url, name, widths=WIDTHS, below=True):
-        "Use the Gradio page, at some widths and in a scheme each; with `below`, messages stand below the picture."
-        for width, scheme in widths:
-            def use():
-                with opened(self.browser, url, width, scheme) as (page, log):
-                    def upload(file):
-                        if (x:=page.locator('button[aria-label="Clear"], button[title="Clear"], button[aria-label="Remove Image"]').first).is_visible(): x.click()
-                        page.wait_for_selector('input[type=file]', state='attached')
-                        page.set_input_files('input[type=file]', str(file))
-                    upload(self.good)
-                    page.get_by_test_id('label-output-value').get_by_text('7', exact=True).wait_for()
-                    page.wait_for_function("() => [...document.images].some(i => i.src.includes('/file=') && i.naturalWidth === 28)")
-                    self.shot(page, f'{name}-{width}-answer')
-                    if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
-                    unlike = page.get_by_text(UNLIKE)
-                    if unlike.is_visible(): return 'a digit is called unlike what the model knows'
-                    upload(self.noise)
-                    unlike.wait_for()
-                    self.shot(page, f'{name}-{width}-noise')
-                    upload(self.text)
-                    page.get_by_text("This file isn't a picture").wait_for()
-                    top = "document.querySelector('.toast-body').getBoundingClientRect().top"
-                    if below: page.wait_for_function(f'() => {top} > innerHeight/2')
-                    unlike.wait_for(state='hidden')
-                    self.shot(page, f'{name}-{width}-text')
-                    page.get_by_test_id('toast-close').first.click()
-                    upload(self.large)
-                    page.get_by_text(re.compile('maximum allowed size|more than 10 MB', re.I)).first.wait_for()
-                    bad = log[:]                # before the page is left: leaving Gradio's page while it waits for an answer prints an error
-                with opened(self.browser, url, width, scheme) as (page, log):
-                    page.locator('.gallery-item').first.click()
-                    page.get_by_test_id('label-output-value').get_by_text('3', exact=True).wait_for()
-                    return '; '.join(dict.fromkeys(bad + log))
-            self.report.run(f'{name}, {width} px, {scheme}: a photo is answered, noise gets a warning, a text file and a large one a message, an example works', use)
-
-    def served(self):
-        with self.place.running('-c', CLI, 'serve', self.model, '--examples', self.examples, '--port', free_port(), env={'PYTHONPATH': str(ROOT)}) as p:
-            self.gradio(p.url, 'dl_course serve')
-            said = p.log.read_text()
-        self.report('dl_course serve ends with Ctrl-C, says nothing but its address, and is not open to everybody', '' if
-                    p.returncode==0 and len(said.splitlines())==1 and 'Everybody' not in said else f'exit status {p.returncode}: {said[-300:]}')
-        self.report('dl_course serve leaves no file', '; '.join(map(str, self.place.tmp.glob('dl_course-app*'))))
-
-    def photo(self, width=390, scheme='light'):
-        model = self.place.folder/'photos.onnx'
-        home = {k: os.environ[k] for k in ('HOME', 'XDG_CACHE_HOME') if k in os.environ}
-        env = {**self.place.env, **home, 'PYTHONPATH': str(ROOT)}
-        made = subprocess.run([sys.executable, '-c', PHOTOS, model], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if made.returncode: return f'no model for photos: {(made.stderr.strip() or "no message").splitlines()[-1]}'
-        answers = json.loads(made.stdout.splitlines()[-1])
-        with self.place.running('-c', CLI, 'serve', model, '--port', free_port(), env={'PYTHONPATH': str(ROOT)}) as p:
-            for photo, label in answers:
-                with opened(self.browser, p.url, width, scheme) as (page, log):
-                    page.wait_for_selector('input[type=file]', state='attached')
-                    page.set_input_files('input[type=file]', photo)
-                    page.get_by_test_id('label-output-value').get_by_text(label, exact=True).wait_for()
-                    self.shot(page, f'photo-{label}')
-                    if log: return '; '.join(dict.fromkeys(log))
-        return '' if len({label for _, label in answers})>1 else f'the model calls everything {answers[0][1]}, so the test says little'
-
-    def make_space(self):
-        "Start `dl_course space`, which has time until `space` wants its folder."
-        return subprocess.Popen([sys.executable, '-c', CLI, 'space', self.model, self.out, '--title', '3 or 7?', '--examples', self.examples],
-                                cwd=self.place.work, env={**self.place.env, 'PYTHONPATH': str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
+@pytest.fixture
+def opened(new_context):
+    "Opens a page, and gives with it the list of what went wrong in it: errors, and requests to other hosts."
     @contextmanager
-    def alone(self, out):
-        "The app in a folder, running with nothing but its own packages."
-        packages = self.place.folder/f'packages of {out.name}'
-        if not packages.exists(): borrow(out/'requirements.txt', packages)
-        words = '-I', '-S', '-B', '-u', '-c', ALONE, packages, 'app.py'
-        env = {'GRADIO_SERVER_PORT': str(free_port()), 'GRADIO_TEMP_DIR': str(self.place.tmp/'gradio')}
-        with self.place.running(*words, cwd=out, env=env) as p: yield p
+    def go(url, width, scheme, allowed=()):
+        log, context = [], new_context(viewport=dict(width=width, height=900), color_scheme=scheme)
+        def decide(route):
+            asked = route.request.url
+            if asked.startswith((url, 'data:', 'blob:', *allowed)): return route.continue_()
+            log.append(f'asks another host: {asked[:100]}')
+            route.abort()
+        context.route('**/*', decide)
+        page = context.new_page()
+        page.on('console', lambda m: log.append(f'console: {m.text}') if m.type == 'error' else None)
+        page.on('pageerror', lambda e: log.append(f'script error: {e}'))
+        page.on('response', lambda r: log.append(f'{r.status}: {r.url[:100]}') if r.status >= 400 else None)
+        page.set_default_timeout(90_000)         # a slow machine is no failure
+        page.goto(url)
+        yield page, log
+        context.close()
+    return go
 
-    def space(self, p, only=None):
-        out, said = self.out, p.communicate()[1]
-        self.report('dl_course space', '' if p.returncode==0 else said[-500:])
-        if p.returncode or only=='attack': return
-        before = self.place.files()
-        with self.alone(out) as p:
-            maps = Path(f'/proc/{p.pid}/maps')
-            foreign = re.findall(r'\S*(?:/torch/|/fastai/|/matplotlib/)\S*', maps.read_text()) if maps.exists() else []
-            self.report(f'the Space runs with only the packages of its list ({memory(p):.0f} MB)', '; '.join(foreign))
-            self.gradio(p.url, 'the Space', WIDTHS[1:], below=False)
-        allowed = r'log-\d+$|packages of|^home/|/\d\d\.png$'           # 01.png is an example
-        left = [o for o in self.place.files() - before if not re.search(allowed, o)]
-        said = f'exit status {p.returncode}: {p.log.read_text()[-300:]}' if p.returncode else ''
-        self.report('the Space ends with Ctrl-C, and leaves no upload', said or '; '.join(left))
 
-    def hostile(self):
-        "A model for photos whose class names are code, numbers and half a character; several can be right."
-        model, out = self.place.folder/'hostile.onnx', self.place.folder/'hostile space'
-        env = {**self.place.env, 'PYTHONPATH': str(ROOT)}
-        title = '</title><script>window.evil=1</script> *a* @NAME@ "\''
-        for words in (('-c', HOSTILE, model), ('-c', CLI, 'space', model, out, '--title', title)):
-            made = subprocess.run([sys.executable, *map(str, words)], env=env, stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True)
-            if made.returncode: return f'{words[2]}: {made.stderr[-300:]}'
-        def look(url):
-            with opened(self.browser, url, *WIDTHS[0]) as (page, log):
+@pytest.fixture(scope='module')
+def place(tmp_path_factory): return Place(tmp_path_factory.mktemp('app tests '))
+
+
+@pytest.fixture(scope='module')
+def digits(place):
+    "A model for digits, and the folder of its data."
+    model, env = place.folder/'digits.onnx', {**place.env, **CHECKOUT, 'HOME': os.environ.get('HOME', '/')}
+    made = subprocess.run([sys.executable, '-c', MODEL, model], env=env, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return model, Path(made.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope='module')
+def pictures(place, digits):
+    "A digit, examples of another one, and what is not like a digit, no picture, too large."
+    from PIL import Image
+    noise, text, large = [place.work/f'{o}.png' for o in ('noise', 'text', 'large')]
+    Image.frombytes('L', (28, 28), random.Random(42).randbytes(28*28)).save(noise)
+    text.write_text('This is no picture.')
+    large.write_bytes(png(28, 28) + bytes(11_000_000))
+    good, examples = sorted((digits[1]/'valid'/'7').iterdir())[0], digits[1]/'valid'/'3'
+    return SimpleNamespace(good=good, examples=examples, noise=noise, text=text, large=large)
+
+
+@pytest.fixture(scope='module')
+def the_space(place, digits, pictures):
+    "The folder that `dl_course space` writes."
+    out = place.folder/'the space'
+    words = '-c', CLI, 'space', digits[0], out, '--title', '3 or 7?', '--examples', pictures.examples
+    made = subprocess.run([sys.executable, *map(str, words)], cwd=place.work, env={**place.env, **CHECKOUT},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[-500:]
+    return out
+
+
+@contextmanager
+def alone(place, out):
+    "The app in a folder, running with nothing but its own packages."
+    packages = place.folder/f'packages of {out.name}'
+    if not packages.exists(): borrow(out/'requirements.txt', packages)
+    words = '-I', '-S', '-B', '-u', '-c', ALONE, packages, 'app.py'
+    env = {'GRADIO_SERVER_PORT': str(free_port()), 'GRADIO_TEMP_DIR': str(place.tmp/'gradio')}
+    with place.running(*words, cwd=out, env=env) as p: yield p
+
+
+def use_gradio(opened, pictures, url, width, scheme, below=True):
+    "Use the Gradio page; with `below`, messages stand below the picture."
+    with opened(url, width, scheme) as (page, log):
+        def upload(file):
+            clear = 'button[aria-label="Clear"], button[title="Clear"], button[aria-label="Remove Image"]'
+            if (x := page.locator(clear).first).is_visible(): x.click()
+            page.wait_for_selector('input[type=file]', state='attached')
+            page.set_input_files('input[type=file]', str(file))
+        upload(pictures.good)
+        page.get_by_test_id('label-output-value').get_by_text('7', exact=True).wait_for()
+        shown = "() => [...document.images].some(i => i.src.includes('/file=') && i.naturalWidth === 28)"
+        page.wait_for_function(shown)
+        if wide := page.evaluate(TOO_WIDE): return f'too wide: {wide}'
+        unlike = page.get_by_text(UNLIKE)
+        if unlike.is_visible(): return 'a digit is called unlike what the model knows'
+        upload(pictures.noise)
+        unlike.wait_for()
+        upload(pictures.text)
+        page.get_by_text("This file isn't a picture").wait_for()
+        top = "document.querySelector('.toast-body').getBoundingClientRect().top"
+        if below: page.wait_for_function(f'() => {top} > innerHeight/2')
+        unlike.wait_for(state='hidden')
+        page.get_by_test_id('toast-close').first.click()
+        upload(pictures.large)
+        page.get_by_text(re.compile('maximum allowed size|more than 10 MB', re.I)).first.wait_for()
+        bad = log[:]                # before the page is left: leaving it while it waits for an answer prints an error
+    with opened(url, width, scheme) as (page, log):
+        page.locator('.gallery-item').first.click()
+        page.get_by_test_id('label-output-value').get_by_text('3', exact=True).wait_for()
+        return '; '.join(dict.fromkeys(bad + log))
+
+
+def test_serve(place, digits, pictures, opened, report):
+    "A photo is answered, noise gets a warning, a text file and a large one a message, an example works."
+    words = '-c', CLI, 'serve', digits[0], '--examples', pictures.examples, '--port', free_port()
+    with place.running(*words, env=CHECKOUT) as p:
+        for width, scheme in WIDTHS:
+            report(f'{width} px, {scheme}', lambda w=width, s=scheme: use_gradio(opened, pictures, p.url, w, s))
+        said = p.log.read_text()
+    fine = p.returncode == 0 and len(said.splitlines()) == 1 and 'Everybody' not in said
+    report('ends with Ctrl-C, says nothing but its address, and is not open to everybody',
+           '' if fine else f'exit status {p.returncode}: {said[-300:]}')
+    report('leaves no file', '; '.join(map(str, place.tmp.glob('dl_course-app*'))))
+
+
+def test_serve_photos(place, opened):
+    "Stamps get the labels that the model's Predictor gives."
+    model = place.folder/'photos.onnx'
+    home = {k: os.environ[k] for k in ('HOME', 'XDG_CACHE_HOME') if k in os.environ}
+    made = subprocess.run([sys.executable, '-c', PHOTOS, model], env={**place.env, **home, **CHECKOUT},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    answers = json.loads(made.stdout.splitlines()[-1])
+    with place.running('-c', CLI, 'serve', model, '--port', free_port(), env=CHECKOUT) as p:
+        for photo, label in answers:
+            with opened(p.url, 390, 'light') as (page, log):
                 page.wait_for_selector('input[type=file]', state='attached')
-                page.set_input_files('input[type=file]', str(self.noise))
-                page.get_by_test_id('label-output-value').wait_for()
-                page.get_by_text('several can be right: those above 50%').wait_for()
-                text = page.locator('body').inner_text()
-                self.shot(page, 'hostile')
-                if page.evaluate('window.evil'): return 'a name or the title was run as a script'
-                missing = [o for o in SHOWN if o not in text]
-                if len(missing)>1: return f'{missing} are not shown'             # five of the six are
-                return '; '.join(dict.fromkeys(log))
-        with self.place.running('-c', CLI, 'serve', model, '--port', free_port(), env={'PYTHONPATH': str(ROOT)}) as p:
-            if bad:=look(p.url): return f'serve: {bad}'
-        with self.alone(out) as p:
-            if bad:=look(p.url): return f'the Space: {bad}'
+                page.set_input_files('input[type=file]', photo)
+                page.get_by_test_id('label-output-value').get_by_text(label, exact=True).wait_for()
+                assert not log
+    assert len({label for _, label in answers}) > 1, 'the model calls everything the same, so the test says little'
 
-    def voila(self):
-        out, port = self.place.work/'voila', free_port()
-        out.mkdir()
-        shutil.copyfile(self.model, out/'model.onnx')
-        cell = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
-        lines = 'from dl_course.app.widget import upload_widget', "upload_widget('model.onnx')"
-        cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(lines)]
-        meta = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
-        (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=meta, nbformat=4, nbformat_minor=5)))
-        words = ('-m', 'voila', 'app.ipynb', f'--port={port}', '--no-browser', '--Voila.ip=127.0.0.1',
-                 "--VoilaConfiguration.extension_denylist=['jupyterlab-jupytext']")       # which may be among the developer's tools, and is too new for Voila
-        icons = 'https://cdn.jsdelivr.net/npm/@fortawesome/'      # Voila's own page asks for these icons, and does without them
-        env, ready = {'PYTHONPATH': str(ROOT)}, r'(http://(?:localhost|127\.0\.0\.1):\d+)'
-        with self.place.running(*words, cwd=out, env=env, ready=ready):
-            for width, scheme in WIDTHS[1:]:
-                def use():
-                    with opened(self.browser, f'http://127.0.0.1:{port}/', width, scheme) as (page, log):
-                        def upload(file):
-                            with page.expect_file_chooser() as chooser: page.get_by_role('button', name='Choose a picture').click()
-                            chooser.value.set_files(str(file))
-                        upload(self.good)
-                        page.get_by_role('cell', name='7', exact=True).wait_for()
-                        page.wait_for_function("() => [...document.images].some(i => i.naturalWidth === 28)")
-                        self.shot(page, f'voila-{width}-answer')
-                        if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
-                        upload(self.noise)
-                        page.get_by_text(UNLIKE).wait_for()
-                        upload(self.text)
-                        page.get_by_text("This file isn't a picture").wait_for()
-                        self.shot(page, f'voila-{width}-text')
-                        return '; '.join(o for o in dict.fromkeys(log) if icons not in o and o!='console: Failed to load resource: net::ERR_FAILED')
-                self.report.run(f'Voila, {width} px, {scheme}: a photo is answered, noise gets a warning, a text file a message', use)
+
+def test_space(place, the_space, pictures, opened, report):
+    "The same in the folder for Spaces, which runs with nothing but the packages of its list."
+    before = place.files()
+    with alone(place, the_space) as p:
+        maps = Path(f'/proc/{p.pid}/maps')
+        foreign = re.findall(r'\S*(?:/torch/|/fastai/|/matplotlib/)\S*', maps.read_text()) if maps.exists() else []
+        report('runs with only the packages of its list', '; '.join(foreign))
+        report('in the browser', lambda: use_gradio(opened, pictures, p.url, *WIDTHS[1], below=False))
+    allowed = r'log-\d+$|packages of|^home/|/\d\d\.png$'           # 01.png is an example
+    report('ends with Ctrl-C', p.returncode and f'exit status {p.returncode}: {p.log.read_text()[-300:]}')
+    report('leaves no upload', '; '.join(o for o in place.files() - before if not re.search(allowed, o)))
+
+
+@pytest.fixture(scope='module')
+def hostile(place):
+    "A model for photos whose class names are code, numbers and half a character, and the Space made of it."
+    model, out = place.folder/'hostile.onnx', place.folder/'hostile space'
+    title = '</title><script>window.evil=1</script> *a* @NAME@ "\''
+    for words in (('-c', HOSTILE, model), ('-c', CLI, 'space', model, out, '--title', title)):
+        made = subprocess.run([sys.executable, *map(str, words)], env={**place.env, **CHECKOUT},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr[-300:]
+    return model, out
+
+
+@pytest.mark.parametrize('where', ['serve', 'the Space'])
+def test_hostile_names(place, hostile, pictures, opened, where):
+    "Class names that are code, numbers and half a character are shown as they are; several can be right."
+    model, out = hostile
+    served = '-c', CLI, 'serve', model, '--port', free_port()
+    with place.running(*served, env=CHECKOUT) if where == 'serve' else alone(place, out) as p:
+        with opened(p.url, *WIDTHS[0]) as (page, log):
+            page.wait_for_selector('input[type=file]', state='attached')
+            page.set_input_files('input[type=file]', str(pictures.noise))
+            page.get_by_test_id('label-output-value').wait_for()
+            page.get_by_text('several can be right: those above 50%').wait_for()
+            text = page.locator('body').inner_text()
+            assert not page.evaluate('window.evil'), 'a name or the title was run as a script'
+            assert sum(o not in text for o in SHOWN) <= 1               # five of the six are shown
+            assert not log
+
+
+def test_voila(place, digits, pictures, opened):
+    "A photo is answered, noise gets a warning, a text file a message."
+    out, port = place.work/'voila', free_port()
+    out.mkdir()
+    shutil.copyfile(digits[0], out/'model.onnx')
+    cell = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
+    lines = 'from dl_course.app.widget import upload_widget', "upload_widget('model.onnx')"
+    cells = [dict(cell, id=f'cell-{i}', source=o) for i, o in enumerate(lines)]
+    meta = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
+    (out/'app.ipynb').write_text(json.dumps(dict(cells=cells, metadata=meta, nbformat=4, nbformat_minor=5)))
+    # jupytext may be among the developer's tools, and is too new for Voila
+    words = ('-m', 'voila', 'app.ipynb', f'--port={port}', '--no-browser', '--Voila.ip=127.0.0.1',
+             "--VoilaConfiguration.extension_denylist=['jupyterlab-jupytext']")
+    icons = 'https://cdn.jsdelivr.net/npm/@fortawesome/'      # Voila's own page asks for these icons, and does without them
+    ready = r'(http://(?:localhost|127\.0\.0\.1):\d+)'
+    with place.running(*words, cwd=out, env=CHECKOUT, ready=ready):
+        with opened(f'http://127.0.0.1:{port}/', *WIDTHS[1]) as (page, log):
+            def upload(file):
+                with page.expect_file_chooser() as chooser: page.get_by_role('button', name='Choose a picture').click()
+                chooser.value.set_files(str(file))
+            upload(pictures.good)
+            page.get_by_role('cell', name='7', exact=True).wait_for()
+            page.wait_for_function("() => [...document.images].some(i => i.naturalWidth === 28)")
+            assert not page.evaluate(TOO_WIDE)
+            upload(pictures.noise)
+            page.get_by_text(UNLIKE).wait_for()
+            upload(pictures.text)
+            page.get_by_text("This file isn't a picture").wait_for()
+            assert not [o for o in log if icons not in o and o != 'console: Failed to load resource: net::ERR_FAILED']
 
 
 # ---------------------------------------------------------------------------------------------------------------- what strangers send
@@ -398,9 +431,9 @@ def evil(place):
     return {(str(f), f.lstat().st_mtime_ns) for o in folders for pattern in ('*evil*', 'tmp/*evil*', 'etc/*evil*') for f in o.glob(pattern)}
 
 
-def attack(place, report, model, digits, running, name, guarded=True, n=500):
-    "500 malformed uploads and other hostile requests, 4 at a time; then a good one is answered as before, and nothing is left."
-    def say(what, problem): report(f'{name}: {what}', problem)
+def attack(place, report, model, digits, running, guarded=True, n=500):
+    """500 malformed uploads and other hostile requests, 4 at a time; then a good one is answered as before, and nothing
+    is left."""
     import httpx
     rng, good = random.Random(42), sorted((digits/'valid'/'7').iterdir())[0].read_bytes()
     hits, secret = [], socket.create_server(('127.0.0.1', 0))
@@ -474,7 +507,7 @@ def attack(place, report, model, digits, running, name, guarded=True, n=500):
         jobs += 4*[('request', o) for o in requests] + 8*[('polyglot', lambda: ask('a.html', good + b'<script>alert(1)</script>'))]
         rng.shuffle(jobs)
         first, _ = ask('good.png', good), ask('good.png', good)
-        say('before the attack a digit is answered', '' if first[0]==200 and '"label": "7"' in first[1] else str(first))
+        report('before the attack a digit is answered', '' if first[0]==200 and '"label": "7"' in first[1] else str(first))
         results, sizes = [], []
         def run(job):
             try: res = job[1]()
@@ -488,69 +521,34 @@ def attack(place, report, model, digits, running, name, guarded=True, n=500):
         took = time.time() - began
         fine = [r for r in results if r[0] in ('bad', 'name') and r[1]==200]
         sent = f'{uploads} malformed uploads and {len(jobs)-uploads} other hostile requests, 4 at a time ({took:.0f} s)'
-        say(f'{sent}: none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
+        report(f'{sent}: none of the bad files gets an answer', '; '.join(str(r)[:150] for r in fine[:3]))
         leaks = [r for r in results if re.search(r'root:.*:0:0|Traceback|site-packages|File ".*line \d', r[2]) or str(ROOT) in r[2] or str(place.home) in r[2] or str(model) in r[2]]
-        say('no answer holds another file, a path of the machine or a stack of calls',
+        report('no answer holds another file, a path of the machine or a stack of calls',
             '; '.join(str(r)[:200] for r in leaks[:3]))
         dead = [r for r in results if r[1] in (502, 503)]
-        say('none was turned away because the app was broken or busy', '; '.join(str(r)[:150] for r in dead[:3]))
-        say('the app asks no address that a request names', f'{len(hits)} connections' if hits else '')
+        report('none was turned away because the app was broken or busy', '; '.join(str(r)[:150] for r in dead[:3]))
+        report('the app asks no address that a request names', f'{len(hits)} connections' if hits else '')
         again = ask('good.png', good)
-        say('a good picture is still answered, with the same numbers',
+        report('a good picture is still answered, with the same numbers',
             '' if again[0]==200 and again[1]==first[1] else str(again)[:300])
-        say(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)',
+        report(f'memory stays bounded ({sizes[0]:.0f} MB after a third, {sizes[1]:.0f} MB at the end)',
             '' if sizes[1]<sizes[0]+150 else 'it grows')
         if not guarded: return secret.close()
         end = time.time() + 90
         while (left:=place.files() - start - {p.log.name}) and time.time()<end: time.sleep(.3)
         left |= {f for f, _ in evil(place) - outside}
-        say('no upload is left, and nothing was written where the names of the uploads lead',
+        report('no upload is left, and nothing was written where the names of the uploads lead',
             '; '.join(sorted(left)[:5]))
         said = p.log.read_text(errors='replace')
         errors = re.findall(r'(?m)^Traceback|^[\w.]+(?:Error|Exception|Disconnect)\b.*', said)
-        say('the app prints no stack of calls', ' | '.join(errors)[:500] if 'Traceback' in said else '')
+        report('the app prints no stack of calls', ' | '.join(errors)[:500] if 'Traceback' in said else '')
     secret.close()
 
 
-def main(args=None):
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--json', metavar='FILE', help='write the tests to FILE')
-    p.add_argument('--shots', metavar='DIR', help='write pictures of the pages to DIR')
-    p.add_argument('--only', choices=('serve', 'photo', 'hostile', 'space', 'voila', 'attack'))
-    a = p.parse_args(args)
-    chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
-    if not chromium: sys.exit('No Chromium found: install it (Debian: apt-get install chromium), or set CHROMIUM to its path.')
-    try: from playwright.sync_api import sync_playwright
-    except ImportError as e: sys.exit(f"{e.name} is missing: run `pip install -e '.[dev]'`")
-    start, report, shots = time.time(), Report(), a.shots and Path(a.shots)
-    if shots: shots.mkdir(exist_ok=True, parents=True)
-    with tempfile.TemporaryDirectory(prefix='app tests ') as folder, sync_playwright() as pw:
-        place = Place(folder)
-        model = place.folder/'digits.onnx'
-        made = subprocess.run([sys.executable, '-c', MODEL, model], env={**place.env, 'PYTHONPATH': str(ROOT), 'HOME': os.environ.get('HOME', '/')}, capture_output=True, text=True)
-        if made.returncode: sys.exit(made.stderr)
-        digits = Path(made.stdout.splitlines()[-1])
-        browser = pw.chromium.launch(executable_path=chromium, args=FLAGS)
-        tests = Tests(place, browser, report, model, digits, shots)
-        making = tests.make_space() if a.only in (None, 'space', 'attack') else None       # while the others are tested
-        if a.only in (None, 'serve'): report.run('dl_course serve, as a whole', tests.served)
-        if a.only in (None, 'photo'): report.run('dl_course serve with a model for photos: stamps get the labels that its Predictor gives, 390 px', tests.photo)
-        if a.only in (None, 'hostile'):
-            report.run('serve and Space show class names that are code, numbers and half a character', tests.hostile)
-        if making: report.run('dl_course space, as a whole', lambda: tests.space(making, a.only))
-        if a.only in (None, 'voila'): report.run('the widget under Voila, as a whole', tests.voila)
-        browser.close()
-        if a.only in (None, 'attack'):
-            served = place.running('-c', SERVE, model, free_port(), digits/'valid'/'3', env={'PYTHONPATH': str(ROOT)})
-            report.run('the attack on serve, as a whole',
-                       lambda: attack(place, report, model, digits, served, 'serve'))
-        if a.only in (None, 'attack', 'space') and (tests.out/'app.py').exists():
-            alone = tests.alone(tests.out)
-            report.run('the attack on a Space, as a whole',
-                       lambda: attack(place, report, model, digits, alone, 'the Space', guarded=False))
-    if a.json: Path(a.json).write_text(json.dumps(dict(passed=report.passed, failed=report.failed, seconds=round(time.time()-start, 1), tests=report.lines), indent=1))
-    print(f'{report.passed} passed, {report.failed} failed in {time.time()-start:.0f} s')
-    return 1 if report.failed else 0
+def test_attack_on_serve(place, digits, report):
+    served = place.running('-c', SERVE, digits[0], free_port(), digits[1]/'valid'/'3', env=CHECKOUT)
+    attack(place, report, *digits, served)
 
 
-if __name__ == '__main__': sys.exit(main())
+def test_attack_on_a_space(place, digits, the_space, report):
+    attack(place, report, *digits, alone(place, the_space), guarded=False)

@@ -1,17 +1,33 @@
-"""Tests of the page that runs a model in the browser, with the network cut off: python .ci/page_browser.py [--json FILE] [--shots DIR]
+"""The page that runs a model in the visitor's browser.
 
-A real browser opens folders that `dl_course page` has written, served from this machine: it draws by mouse, by touch and by keyboard, gives photos,
-strange pictures and damaged files, goes offline, and gets a new model. What it makes of pictures, and what the model says, is compared with Python.
-The runtime comes from `npm pack`, or from the folder in DL_COURSE_RUNTIME.
+A browser opens folders that `dl_course page` has written, served from this machine: it draws by mouse, by touch and by
+keyboard, gives photos, strange pictures and damaged files, goes offline, and gets a new model. What it makes of
+pictures, and what the model says, is compared with Python. The runtime comes from `npm pack`, or from the folder in
+DL_COURSE_RUNTIME.
 """
+import base64
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-import argparse, base64, functools, hashlib, io, json, os, random, shutil, subprocess, sys, tempfile, threading, time
-from browser import FLAGS, ROOT, TOO_WIDE, Report, obstacles
 
-sys.path.insert(0, str(ROOT))
-CUT_OFF = ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
+import numpy as np
+import pytest
+from common import ROOT, TOO_WIDE, obstacles
+from PIL import Image
+
+from dl_course.app.page import _RUNTIME
+from dl_course.app.page import page as write_page
+from dl_course.prepare import Prepare
+
+pytestmark = pytest.mark.xdist_group('page')
 VERSION = '1.30.0'
 SEVEN = [(80, 60), (200, 60), (150, 140), (120, 230)]      # where the pen goes, on a board of 280 x 280
 UNLIKE = 'This is unlike what the model knows, so its answer means little.'
@@ -122,37 +138,24 @@ def encoded(im, kind, **kwargs):
     return f.getvalue()
 
 
-def runtime(folder):
+@pytest.fixture(scope='module')
+def runtime(tmp_path_factory):
     "The folder with the runtime's files, from the environment or npm."
     if os.environ.get('DL_COURSE_RUNTIME'): return Path(os.environ['DL_COURSE_RUNTIME'])
+    folder = tmp_path_factory.mktemp('runtime')
     ask = f'set DL_COURSE_RUNTIME to the folder package/dist of the npm package onnxruntime-web {VERSION}'
-    if not shutil.which('npm'): sys.exit(f'The runtime for browsers is missing: install npm, or {ask}.')
-    p = subprocess.run(['npm', 'pack', '--silent', f'onnxruntime-web@{VERSION}'], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if p.returncode: sys.exit(f'npm could not get the runtime for browsers ({(p.stderr.strip() or "no message").splitlines()[-1][:200]}); {ask}.')
+    assert shutil.which('npm'), f'the runtime for browsers is missing: install npm, or {ask}'
+    made = subprocess.run(['npm', 'pack', '--silent', f'onnxruntime-web@{VERSION}'], cwd=folder,
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert made.returncode == 0, f'npm could not get the runtime for browsers ({made.stderr[-200:]}); {ask}'
     shutil.unpack_archive(next(folder.glob('onnxruntime-web-*.tgz')), folder)
     return folder/'package'/'dist'
-
-
-class Quiet:
-    "A folder that is served on this machine only, and can be stopped; errors of a browser that leaves early are not told."
-    def __init__(self, folder, port=0):
-        class Handler(SimpleHTTPRequestHandler):
-            def log_message(self, *args): pass
-        self.server = ThreadingHTTPServer(('127.0.0.1', port), functools.partial(Handler, directory=str(folder)))
-        self.server.handle_error = lambda *args: None
-        self.url = f'http://127.0.0.1:{self.server.server_port}/'
-        threading.Thread(target=self.server.serve_forever, kwargs=dict(poll_interval=.05), daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 # ---------------------------------------------------------------- pictures by chance
 
 def chance(seed, n):
     "Pictures as raw pixels, each with a description of an input."
-    import numpy as np
     r, rng = random.Random(seed), np.random.default_rng(seed)
     filters, pads = ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'], ['zeros', 'border', 'reflection']
     side = lambda: r.randint(1, 90)
@@ -171,7 +174,6 @@ def chance(seed, n):
 
 def in_python(x, about):
     "What Python makes of a picture, or None where it refuses."
-    from dl_course.prepare import Prepare
     p = Prepare(**{**about, 'steps': about['steps'] and tuple(map(tuple, about['steps']))})
     try: return p.array(x)
     except ValueError: return None
@@ -179,8 +181,6 @@ def in_python(x, about):
 
 def compare(page, cases, tol=0):
     "Where the page's pixels differ from Python's; `cases` are pictures, or bytes of files, with descriptions of an input."
-    import numpy as np
-    from PIL import Image
     told = [dict(input=about, data=b64(x if isinstance(x, bytes) else x.tobytes()), **({} if isinstance(x, bytes) else dict(w=x.shape[1], h=x.shape[0])))
             for x, about in cases]
     for i in range(0, len(told), 100):
@@ -196,332 +196,258 @@ def compare(page, cases, tol=0):
 
 # ---------------------------------------------------------------- in the browser
 
-class Tests:
-    def __init__(self, browser, axe, report, folder, dist, n_photos, shots):
-        self.browser, self.axe, self.report, self.folder, self.dist, self.n_photos, self.shots = browser, axe, report, folder, dist, n_photos, shots
-        self.sites = {}
-
-    def models(self):
-        env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-        args = [self.folder, str(self.n_photos), json.dumps(HOSTILE)]
-        made = [subprocess.Popen([sys.executable, '-c', o, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.PIPE, text=True) for o in (DIGITS, PHOTOS)]
-        for p, said in [(p, p.communicate()[1]) for p in made]:
-            if p.returncode: sys.exit(f'no models: {(said.strip() or "no message").splitlines()[-1]}')
-        self.told = {o: json.loads((self.folder/f'{o}.json').read_text()) for o in ('digits', 'photos', 'fast', 'several')}
-        from dl_course.app.page import page
-        for name, title in (('digits', 'Which digit is it?'), ('hostile', TITLE), ('several', 'What is in it?'), ('photos', 'A thousand things'), ('fast', 'Fast')):
-            self.sites[name] = Quiet(page(self.folder/f'{name}.onnx', self.folder/name, title, runtime=self.dist))
-
-    @contextmanager
-    def opened(self, name, width=1280, wait=True, touch=False):
-        "A page of a browser that has never been here, and a list of what went wrong in it."
-        site = self.sites[name] if isinstance(name, str) else name
-        log, context = [], self.browser.new_context(viewport=dict(width=width, height=900), has_touch=touch, is_mobile=touch)
-        context.on('request', lambda r: None if r.url.startswith((site.url, 'blob:', 'data:')) else log.append(f'asks another host: {r.url[:100]}'))
-        page = context.new_page()
-        page.on('console', lambda m: log.append(f'console: {m.text}') if m.type=='error' else None)
-        page.on('pageerror', lambda e: log.append(f'script error: {e}'))
-        page.set_default_timeout(60_000)
-        try:
-            page.goto(site.url)
-            if wait: self.ready(page)
-            yield page, log
-        finally: context.close()
-
-    def ready(self, page): page.get_by_text('The model is ready.').wait_for(state='attached')
-
-    def shot(self, page, name):
-        if self.shots: page.screenshot(path=self.shots/f'{name}.png', full_page=True)
-
-    def answer(self, page, text, said=True):
-        "Wait until the page gives this answer, and says it to a screen reader."
-        page.locator('#answer').get_by_text(text, exact=True).wait_for()
-        if said: page.locator('#said').get_by_text(text+',').wait_for(state='attached')
-
-    def looks(self, page, name):
-        "Pictures of the page, light and dark, and what axe or its width have against it."
-        if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
-        for scheme in ('dark', 'light'):
-            page.emulate_media(color_scheme=scheme)
-            self.shot(page, f'{name}-{scheme}')
-            if bad:=obstacles(page, self.axe): return f'{scheme}: {bad}'
-
-    def mouse(self, page, points):
-        box = page.locator('#board').bounding_box()
-        at = [(box['x'] + x*box['width']/280, box['y'] + y*box['height']/280) for x, y in points]
-        page.mouse.move(*at[0])
-        page.mouse.down()
-        for o in at[1:]: page.mouse.move(*o, steps=6)
-        page.mouse.up()
-
-    def touch(self, page, points):
-        page.locator('#board').scroll_into_view_if_needed()
-        box, cdp = page.locator('#board').bounding_box(), page.context.new_cdp_session(page)
-        send = lambda kind, *at: cdp.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=[dict(x=x, y=y) for x, y in at]))
-        at = [(box['x'] + x*box['width']/280, box['y'] + y*box['height']/280) for x, y in points]
-        send('touchStart', at[0])
-        for a, b in zip(at, at[1:]):
-            for k in range(1, 7): send('touchMove', (a[0] + (b[0]-a[0])*k/6, a[1] + (b[1]-a[1])*k/6))
-        send('touchEnd')
-
-    def keys(self, page):
-        "A seven: to the right along the top, then down to the left."
-        page.locator('#board').focus()
-        for key, n in (('ArrowUp', 8), ('ArrowLeft', 6), (' ', 1), ('ArrowRight', 12)):
-            for _ in range(n): page.keyboard.press(key)
-        for _ in range(8):
-            for key in ('ArrowDown', 'ArrowDown', 'ArrowLeft'): page.keyboard.press(key)
-
-    # ------------------------------------------------------------ the tests
-
-    def draw(self, width):
-        from PIL import Image
-        noise = encoded(Image.frombytes('L', (28, 28), random.Random(42).randbytes(28*28)), 'PNG')
-        with self.opened('digits', width) as (page, log):
-            self.shot(page, f'digits-{width}-empty')
-            self.mouse(page, SEVEN)
-            self.answer(page, '7')
-            name, p = page.locator('#classes li').first.inner_text().split()
-            if name!='7' or not 50<float(p.removesuffix('%'))<=100: return f'the first bar says {name} {p}'
-            if bad:=self.looks(page, f'digits-{width}-drawn'): return bad
-            page.evaluate(DROP, ['noise.png', b64(noise)])
-            page.locator('#unlike').get_by_text(UNLIKE).wait_for()
-            page.locator('#said').get_by_text(UNLIKE).wait_for(state='attached')
-            page.locator('#about summary').click()
-            if bad:=self.looks(page, f'digits-{width}-strange'): return bad
-            page.get_by_role('button', name='Clear').click()
-            page.locator('#result').wait_for(state='hidden')
-            page.set_input_files('#file', self.told['digits'][0]['file'])
-            self.answer(page, '0')
-            return 'a digit is called unlike what the model knows' if page.locator('#unlike').is_visible() else '; '.join(dict.fromkeys(log))
-
-    def draw_by_touch(self):
-        with self.opened('digits', 390, touch=True) as (page, log):
-            self.touch(page, [(140, 50), (135, 230)])
-            self.answer(page, '1')
-            if not page.locator('.camera').is_visible(): return 'no button for the camera'
-            if page.evaluate('() => scrollY')>400: return 'drawing has scrolled the page'
-            return self.looks(page, 'digits-touch') or '; '.join(log)
-
-    def draw_by_keys(self):
-        with self.opened('digits') as (page, log):
-            page.keyboard.press('Tab')
-            if page.evaluate('() => document.activeElement.id')!='board': return 'the first Tab does not lead to the drawing area'
-            self.keys(page)
-            if not page.locator('#pen').is_visible(): return 'the pen cannot be seen'
-            self.shot(page, 'digits-keys')
-            self.answer(page, '7')
-            page.keyboard.press('Delete')
-            page.locator('#result').wait_for(state='hidden')
-            return '; '.join(log)
-
-    def chatter(self):
-        "While a drawing goes on, a screen reader hears nothing of it."
-        with self.opened('digits') as (page, log):
-            page.evaluate('() => { window.heard = []; new MutationObserver(() => heard.push(by("said").textContent)).observe(by("said"), {childList: true}); }')
-            for i in range(4): self.mouse(page, [(60+40*i, 60), (70+40*i, 220)])
-            page.wait_for_timeout(2500)
-            heard = page.evaluate('() => heard')
-            return '; '.join(log) if len(heard)==1 else f'it says {heard}'
-
-    def photos(self, width):
-        files, names = zip(*((Path(o['file']), o['label']) for o in self.told['photos'][:3]))
-        with self.opened('photos', width) as (page, log):
-            self.shot(page, f'photos-{width}-empty')
-            page.set_input_files('#file', str(files[0]))
-            self.answer(page, names[0])
-            if not page.evaluate('() => { const r = by("answer").getBoundingClientRect(); return r.top < innerHeight; }'): return 'the answer is out of sight'
-            page.evaluate(DROP, [files[1].name, b64(files[1].read_bytes())])
-            self.answer(page, names[1])
-            page.evaluate(PASTE, [files[2].name, b64(files[2].read_bytes())])
-            self.answer(page, names[2])
-            page.get_by_text('990 more classes').click()
-            if page.locator('#more li').count()!=990: return 'not all classes are there'
-            page.get_by_text('990 more classes').click()
-            return self.looks(page, f'photos-{width}-answer') or '; '.join(dict.fromkeys(log))
-
-    def damaged(self):
-        from PIL import Image
-        noise = Image.effect_noise((300, 200), 90)
-        photo, png = encoded(noise, 'JPEG'), encoded(noise, 'PNG')
-        heic = b'\0\0\0\x18ftypheic' + bytes(500)
-        files = {'text.png': (b'This is no picture.', "isn't a picture"), 'nothing.png': (b'', "isn't a picture"), 'half.jpg': (photo[:len(photo)//2], 'damaged'),
-                 'half.png': (png[:len(png)//2], 'damaged'), 'drawing.svg': (b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>', "isn't a picture"),
-                 'iphone.heic': (heic, 'cannot read HEIC'), 'large.png': (png + bytes(20_000_001), 'more than 20 MB'),
-                 'bomb.png': (encoded(Image.new('1', (8000, 8000)), 'PNG'), 'more than 50 million pixels')}
-        with self.opened('digits') as (page, log):
-            for name, (data, sentence) in files.items():
-                f = self.folder/name
-                f.write_bytes(data)
-                page.set_input_files('#file', str(f))
-                page.locator('#problem').get_by_text(sentence).wait_for()
-                if page.locator('#result').is_visible(): return f'{name}: the answer before it is still there'
-                page.set_input_files('#file', self.told['digits'][-1]['file'])
-                self.answer(page, '9')
-                if page.locator('#problem').is_visible(): return 'the sentence stays when all is well again'
-            page.set_input_files('#file', str(self.folder/'half.jpg'))
-            page.locator('#problem').wait_for()
-            return self.looks(page, 'digits-damaged') or '; '.join(log)
-
-    def hostile(self):
-        with self.opened('hostile', 390) as (page, log):
-            if page.locator('h1').inner_text()!=TITLE or page.title()!=TITLE: return f'the title is {page.title()}'
-            self.mouse(page, [(140, 50), (135, 230)])
-            page.locator('#classes li').nth(9).wait_for()
-            page.locator('#about summary').click()
-            names = page.locator('#classes li > span:first-child').all_inner_texts()
-            if not set(HOSTILE[:2]) <= set(names) or '&lt;' not in names: return f'the classes are {names}'
-            if page.evaluate('() => window.evil || document.images.length || document.querySelectorAll("main script").length'): return 'a class has become HTML'
-            return self.looks(page, 'hostile') or '; '.join(log)
-
-    def several(self):
-        with self.opened('several') as (page, log):
-            for o in self.told['several']:
-                page.set_input_files('#file', o['file'])
-                p = dict(zip(['cat', 'dog', 'tree', 'sun'], o['p']))
-                want = ', '.join(sorted(o['label'], key=lambda k: -p[k])) or 'No class is above 50.0%'
-                page.locator('#answer').get_by_text(want, exact=True).wait_for()
-                page.get_by_text('Reading the picture.').wait_for(state='detached')
-            self.shot(page, 'several')
-            return '; '.join(log)
-
-    def offline(self):
-        "After a first visit the page answers without its server; then it gets the model that has come meanwhile."
-        site = Quiet(self.folder/'digits')
-        with self.opened(site) as (page, log):
-            want = ['', 'index.html', 'model.json', 'model.onnx', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm', 'ort.wasm.min.mjs', 'page.css',
-                    'page.js', 'prepare.js', 'sw.js']
-            end = time.time() + 30
-            while (kept:=page.evaluate(KEPT))!=want[:-1] and time.time()<end: page.wait_for_timeout(100)
-            if kept!=want[:-1]: return f'kept are {kept}'
-            page.evaluate('() => navigator.serviceWorker.ready.then(() => 1)')
-            site.stop()
-            page.reload()
-            self.ready(page)
-            self.mouse(page, SEVEN)
-            self.answer(page, '7')
-            bad = [o for o in log if 'ERR_CONNECTION_REFUSED' not in o]                 # the browser notes that the server is gone
-            if bad: return '; '.join(bad)
-            for o in (self.folder/'several').iterdir(): os.utime(o, (time.time()+60,)*2)       # a browser asks whether there is something newer
-            again = Quiet(self.folder/'several', site.server.server_port)
-            page.goto(site.url)
-            self.ready(page)
-            if page.locator('h1').inner_text()!='What is in it?': return 'the old page is shown although the new one is there'
-            page.set_input_files('#file', self.told['several'][0]['file'])
-            page.locator('#classes li').nth(3).wait_for()
-            end = time.time() + 10
-            while (n:=page.evaluate(KEPT).count('model.onnx'))!=1 and time.time()<end: page.wait_for_timeout(100)
-            again.stop()
-            return '' if n==1 else f'{n} models are kept'
-
-    def broken(self):
-        "A folder in which a file is missing or altered gives a sentence and no answer."
-        for name, data, sentence in (('model.onnx', None, 'model.onnx could not be loaded (status 404)'),
-                                     ('model.onnx', b'another', 'do not belong together'), ('ort-wasm-simd-threaded.wasm', b'', 'do not belong together')):
-            folder = self.folder/'broken'
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(self.folder/'digits', folder)
-            if data is None: (folder/name).unlink()
-            else: (folder/name).write_bytes(data)
-            with self.opened(Quiet(folder), wait=False) as (page, log):
-                page.locator('#problem').get_by_text(sentence).wait_for()
-
-    def as_file(self):
-        page = self.browser.new_page()
-        page.goto((self.folder/'digits'/'index.html').as_uri())
-        page.locator('#problem').get_by_text('python -m http.server --directory digits').wait_for()
-        page.close()
-
-    def arithmetic(self, page): return compare(page, list(chance(0, 400)))
-
-    def formats(self, page):
-        "Files of many kinds: what the browser decodes and the page prepares are Python's bytes; those of JPEG within one level."
-        import numpy as np
-        from PIL import Image
-        rng = np.random.default_rng(0)
-        smooth = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((160, 120), 3)
-        clear = smooth.copy()
-        clear.putalpha(Image.fromarray(rng.integers(0, 256, (120, 160), dtype=np.uint8)))
-        palette = smooth.quantize(16)
-        turned = smooth.getexif()
-        turned[0x112] = 6
-        exact = [encoded(smooth, 'PNG'), encoded(clear, 'PNG'), encoded(smooth.convert('L'), 'PNG'), encoded(smooth.convert('1'), 'PNG'),
-                 encoded(clear.convert('LA'), 'PNG'), encoded(palette, 'PNG'), encoded(palette, 'PNG', transparency=3), encoded(palette, 'GIF'),
-                 encoded(smooth, 'BMP'), encoded(smooth, 'WEBP', lossless=True)]
-        jpeg = [encoded(smooth, 'JPEG', quality=80), encoded(smooth, 'JPEG', progressive=True), encoded(smooth, 'JPEG', exif=turned, subsampling=0),
-                encoded(smooth.convert('L'), 'JPEG')]
-        about = [dict(kind='image', mode=m, read=r, size=s, fit='crop', steps=None) for m in ('L', 'RGB', 'RGBA') for r in ('fast', 'photo', 'plain')
-                 for s in (None, [50, 60])]
-        return compare(page, [(x, o) for x in exact for o in about]) or compare(page, [(x, o) for x in jpeg for o in about], 1)
-
-    def numbers(self, page):
-        "The probabilities of validation digits are Python's."
-        other, worst, n = self.against('digits', page)
-        return '' if worst<1e-5 and not other and n==50 else f'{other} of {n} answers differ, probabilities by up to {worst:.1g}'
-
-    def against(self, name, page):
-        "How many answers differ from Python's, the largest difference of a probability, and how many were compared."
-        told = self.told[name]
-        got = page.evaluate(LOOK, [b64(Path(o['file']).read_bytes()) for o in told])
-        first = lambda p: p.index(max(p))
-        other = sum(first(o['p'])!=first(g['probabilities']) or o['unlike']!=g['unlike'] for o, g in zip(told, got))
-        return other, max(abs(a-b) for o, g in zip(told, got) for a, b in zip(o['p'], g['probabilities'])), len(got)
-
-    def photo_numbers(self, name, limit):
-        with self.opened(name) as (page, _): other, worst, n = self.against(name, page)
-        print(f'      {other} of {n} answers differ, probabilities by up to {worst:.2g}')
-        return '' if other<=limit*n else f'{other} of {n} answers differ'
-
-
-def main(args=None):
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--json', metavar='FILE', help='write the tests to FILE')
-    p.add_argument('--shots', metavar='DIR', help='write pictures of the pages to DIR')
-    p.add_argument('--photos', metavar='N', type=int, default=40, help='how many photos to compare with Python')
-    p.add_argument('--only', metavar='WORD', default='', help='only the tests with WORD in their names')
-    a = p.parse_args(args)
-    chromium = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
-    if not chromium: sys.exit('No Chromium found: install it (Debian: apt-get install chromium), or set CHROMIUM to its path.')
+@contextmanager
+def opened(self, name, width=1280, wait=True, touch=False):
+    "A page of a browser that has never been here, and a list of what went wrong in it."
+    site = self.sites[name] if isinstance(name, str) else name
+    log, context = [], self.browser.new_context(viewport=dict(width=width, height=900), has_touch=touch, is_mobile=touch)
+    context.on('request', lambda r: None if r.url.startswith((site.url, 'blob:', 'data:')) else log.append(f'asks another host: {r.url[:100]}'))
+    page = context.new_page()
+    page.on('console', lambda m: log.append(f'console: {m.text}') if m.type=='error' else None)
+    page.on('pageerror', lambda e: log.append(f'script error: {e}'))
+    page.set_default_timeout(60_000)
     try:
-        from axe_playwright_python.sync_playwright import Axe
-        from playwright.sync_api import sync_playwright
-    except ImportError as e: sys.exit(f"{e.name} is missing: run `pip install -e '.[dev]'`")
-    start, report, shots = time.time(), Report(), a.shots and Path(a.shots)
-    if shots: shots.mkdir(exist_ok=True, parents=True)
-    def run(name, test, *args, **kwargs):
-        if a.only.lower() in name.lower(): report.run(name, lambda: test(*args, **kwargs))
-    with tempfile.TemporaryDirectory(prefix='page tests ') as folder, sync_playwright() as pw:
-        folder = Path(folder)
-        dist = runtime(folder)
-        browser = pw.chromium.launch(executable_path=chromium, args=FLAGS + CUT_OFF)
-        t = Tests(browser, Axe(), report, folder, dist, a.photos, shots)
-        t.models()
-        from dl_course.app.page import _RUNTIME
-        sums = {o: hashlib.sha256((dist/o).read_bytes()).hexdigest() for o in _RUNTIME}
-        run('the checksums that page asks for are those of the npm package', lambda: '' if sums=={k: v[1] for k, v in _RUNTIME.items()} else str(sums))
-        with t.opened('digits') as (page, log):
-            run('400 pictures by chance are prepared byte for byte as in Python', t.arithmetic, page)
-            run('files of 14 kinds are decoded and prepared as in Python', t.formats, page)
-            run("50 digits get Python's probabilities, to 1e-5", t.numbers, page)
-        for name, limit in (('photos', .01), ('fast', .05)):
-            run(f"{a.photos} photos get Python's answers ({name})", t.photo_numbers, name, limit)
-        for width in (1280, 390):
-            run(f'draw with the mouse; a strange picture gets a warning; light and dark, {width} px', t.draw, width)
-            run(f'photos by file, dropped and pasted; light and dark, {width} px', t.photos, width)
-        run('draw with a finger, 390 px', t.draw_by_touch)
-        run('draw with the keyboard', t.draw_by_keys)
-        run('a screen reader hears of a drawing when it is done', t.chatter)
-        run('damaged, foreign and too large files get one sentence', t.damaged)
-        run('a hostile title and hostile classes stay text', t.hostile)
-        run('where several classes can be right, those above the threshold are named', t.several)
-        run('works without its server after the first visit, and gets a new model', t.offline)
-        run('a missing or altered file gets one sentence', t.broken)
-        run('opened as a file, it says how to serve it', t.as_file)
-        browser.close()
-    if a.json: Path(a.json).write_text(json.dumps(dict(passed=report.passed, failed=report.failed, seconds=round(time.time()-start, 1), tests=report.lines), indent=1))
-    print(f'{report.passed} passed, {report.failed} failed in {time.time()-start:.0f} s')
-    return 1 if report.failed else 0
+        page.goto(site.url)
+        if wait: self.ready(page)
+        yield page, log
+    finally: context.close()
 
+def ready(self, page): page.get_by_text('The model is ready.').wait_for(state='attached')
 
-if __name__ == '__main__': sys.exit(main())
+def shot(self, page, name):
+    if self.shots: page.screenshot(path=self.shots/f'{name}.png', full_page=True)
+
+def answer(self, page, text, said=True):
+    "Wait until the page gives this answer, and says it to a screen reader."
+    page.locator('#answer').get_by_text(text, exact=True).wait_for()
+    if said: page.locator('#said').get_by_text(text+',').wait_for(state='attached')
+
+def looks(self, page, name):
+    "Pictures of the page, light and dark, and what axe or its width have against it."
+    if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
+    for scheme in ('dark', 'light'):
+        page.emulate_media(color_scheme=scheme)
+        self.shot(page, f'{name}-{scheme}')
+        if bad:=obstacles(page, self.axe): return f'{scheme}: {bad}'
+
+def mouse(self, page, points):
+    box = page.locator('#board').bounding_box()
+    at = [(box['x'] + x*box['width']/280, box['y'] + y*box['height']/280) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for o in at[1:]: page.mouse.move(*o, steps=6)
+    page.mouse.up()
+
+def touch(self, page, points):
+    page.locator('#board').scroll_into_view_if_needed()
+    box, cdp = page.locator('#board').bounding_box(), page.context.new_cdp_session(page)
+    send = lambda kind, *at: cdp.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=[dict(x=x, y=y) for x, y in at]))
+    at = [(box['x'] + x*box['width']/280, box['y'] + y*box['height']/280) for x, y in points]
+    send('touchStart', at[0])
+    for a, b in zip(at, at[1:]):
+        for k in range(1, 7): send('touchMove', (a[0] + (b[0]-a[0])*k/6, a[1] + (b[1]-a[1])*k/6))
+    send('touchEnd')
+
+def keys(self, page):
+    "A seven: to the right along the top, then down to the left."
+    page.locator('#board').focus()
+    for key, n in (('ArrowUp', 8), ('ArrowLeft', 6), (' ', 1), ('ArrowRight', 12)):
+        for _ in range(n): page.keyboard.press(key)
+    for _ in range(8):
+        for key in ('ArrowDown', 'ArrowDown', 'ArrowLeft'): page.keyboard.press(key)
+
+# ------------------------------------------------------------ the tests
+
+def draw(self, width):
+    noise = encoded(Image.frombytes('L', (28, 28), random.Random(42).randbytes(28*28)), 'PNG')
+    with self.opened('digits', width) as (page, log):
+        self.shot(page, f'digits-{width}-empty')
+        self.mouse(page, SEVEN)
+        self.answer(page, '7')
+        name, p = page.locator('#classes li').first.inner_text().split()
+        if name!='7' or not 50<float(p.removesuffix('%'))<=100: return f'the first bar says {name} {p}'
+        if bad:=self.looks(page, f'digits-{width}-drawn'): return bad
+        page.evaluate(DROP, ['noise.png', b64(noise)])
+        page.locator('#unlike').get_by_text(UNLIKE).wait_for()
+        page.locator('#said').get_by_text(UNLIKE).wait_for(state='attached')
+        page.locator('#about summary').click()
+        if bad:=self.looks(page, f'digits-{width}-strange'): return bad
+        page.get_by_role('button', name='Clear').click()
+        page.locator('#result').wait_for(state='hidden')
+        page.set_input_files('#file', self.told['digits'][0]['file'])
+        self.answer(page, '0')
+        return 'a digit is called unlike what the model knows' if page.locator('#unlike').is_visible() else '; '.join(dict.fromkeys(log))
+
+def draw_by_touch(self):
+    with self.opened('digits', 390, touch=True) as (page, log):
+        self.touch(page, [(140, 50), (135, 230)])
+        self.answer(page, '1')
+        if not page.locator('.camera').is_visible(): return 'no button for the camera'
+        if page.evaluate('() => scrollY')>400: return 'drawing has scrolled the page'
+        return self.looks(page, 'digits-touch') or '; '.join(log)
+
+def draw_by_keys(self):
+    with self.opened('digits') as (page, log):
+        page.keyboard.press('Tab')
+        if page.evaluate('() => document.activeElement.id')!='board': return 'the first Tab does not lead to the drawing area'
+        self.keys(page)
+        if not page.locator('#pen').is_visible(): return 'the pen cannot be seen'
+        self.shot(page, 'digits-keys')
+        self.answer(page, '7')
+        page.keyboard.press('Delete')
+        page.locator('#result').wait_for(state='hidden')
+        return '; '.join(log)
+
+def chatter(self):
+    "While a drawing goes on, a screen reader hears nothing of it."
+    with self.opened('digits') as (page, log):
+        page.evaluate('() => { window.heard = []; new MutationObserver(() => heard.push(by("said").textContent)).observe(by("said"), {childList: true}); }')
+        for i in range(4): self.mouse(page, [(60+40*i, 60), (70+40*i, 220)])
+        page.wait_for_timeout(2500)
+        heard = page.evaluate('() => heard')
+        return '; '.join(log) if len(heard)==1 else f'it says {heard}'
+
+def photos(self, width):
+    files, names = zip(*((Path(o['file']), o['label']) for o in self.told['photos'][:3]))
+    with self.opened('photos', width) as (page, log):
+        self.shot(page, f'photos-{width}-empty')
+        page.set_input_files('#file', str(files[0]))
+        self.answer(page, names[0])
+        if not page.evaluate('() => { const r = by("answer").getBoundingClientRect(); return r.top < innerHeight; }'): return 'the answer is out of sight'
+        page.evaluate(DROP, [files[1].name, b64(files[1].read_bytes())])
+        self.answer(page, names[1])
+        page.evaluate(PASTE, [files[2].name, b64(files[2].read_bytes())])
+        self.answer(page, names[2])
+        page.get_by_text('990 more classes').click()
+        if page.locator('#more li').count()!=990: return 'not all classes are there'
+        page.get_by_text('990 more classes').click()
+        return self.looks(page, f'photos-{width}-answer') or '; '.join(dict.fromkeys(log))
+
+def damaged(self):
+    noise = Image.effect_noise((300, 200), 90)
+    photo, png = encoded(noise, 'JPEG'), encoded(noise, 'PNG')
+    heic = b'\0\0\0\x18ftypheic' + bytes(500)
+    files = {'text.png': (b'This is no picture.', "isn't a picture"), 'nothing.png': (b'', "isn't a picture"), 'half.jpg': (photo[:len(photo)//2], 'damaged'),
+             'half.png': (png[:len(png)//2], 'damaged'), 'drawing.svg': (b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>', "isn't a picture"),
+             'iphone.heic': (heic, 'cannot read HEIC'), 'large.png': (png + bytes(20_000_001), 'more than 20 MB'),
+             'bomb.png': (encoded(Image.new('1', (8000, 8000)), 'PNG'), 'more than 50 million pixels')}
+    with self.opened('digits') as (page, log):
+        for name, (data, sentence) in files.items():
+            f = self.folder/name
+            f.write_bytes(data)
+            page.set_input_files('#file', str(f))
+            page.locator('#problem').get_by_text(sentence).wait_for()
+            if page.locator('#result').is_visible(): return f'{name}: the answer before it is still there'
+            page.set_input_files('#file', self.told['digits'][-1]['file'])
+            self.answer(page, '9')
+            if page.locator('#problem').is_visible(): return 'the sentence stays when all is well again'
+        page.set_input_files('#file', str(self.folder/'half.jpg'))
+        page.locator('#problem').wait_for()
+        return self.looks(page, 'digits-damaged') or '; '.join(log)
+
+def hostile(self):
+    with self.opened('hostile', 390) as (page, log):
+        if page.locator('h1').inner_text()!=TITLE or page.title()!=TITLE: return f'the title is {page.title()}'
+        self.mouse(page, [(140, 50), (135, 230)])
+        page.locator('#classes li').nth(9).wait_for()
+        page.locator('#about summary').click()
+        names = page.locator('#classes li > span:first-child').all_inner_texts()
+        if not set(HOSTILE[:2]) <= set(names) or '&lt;' not in names: return f'the classes are {names}'
+        if page.evaluate('() => window.evil || document.images.length || document.querySelectorAll("main script").length'): return 'a class has become HTML'
+        return self.looks(page, 'hostile') or '; '.join(log)
+
+def several(self):
+    with self.opened('several') as (page, log):
+        for o in self.told['several']:
+            page.set_input_files('#file', o['file'])
+            p = dict(zip(['cat', 'dog', 'tree', 'sun'], o['p']))
+            want = ', '.join(sorted(o['label'], key=lambda k: -p[k])) or 'No class is above 50.0%'
+            page.locator('#answer').get_by_text(want, exact=True).wait_for()
+            page.get_by_text('Reading the picture.').wait_for(state='detached')
+        self.shot(page, 'several')
+        return '; '.join(log)
+
+def offline(self):
+    "After a first visit the page answers without its server; then it gets the model that has come meanwhile."
+    site = Quiet(self.folder/'digits')
+    with self.opened(site) as (page, log):
+        want = ['', 'index.html', 'model.json', 'model.onnx', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm', 'ort.wasm.min.mjs', 'page.css',
+                'page.js', 'prepare.js', 'sw.js']
+        end = time.time() + 30
+        while (kept:=page.evaluate(KEPT))!=want[:-1] and time.time()<end: page.wait_for_timeout(100)
+        if kept!=want[:-1]: return f'kept are {kept}'
+        page.evaluate('() => navigator.serviceWorker.ready.then(() => 1)')
+        site.stop()
+        page.reload()
+        self.ready(page)
+        self.mouse(page, SEVEN)
+        self.answer(page, '7')
+        bad = [o for o in log if 'ERR_CONNECTION_REFUSED' not in o]                 # the browser notes that the server is gone
+        if bad: return '; '.join(bad)
+        for o in (self.folder/'several').iterdir(): os.utime(o, (time.time()+60,)*2)       # a browser asks whether there is something newer
+        again = Quiet(self.folder/'several', site.server.server_port)
+        page.goto(site.url)
+        self.ready(page)
+        if page.locator('h1').inner_text()!='What is in it?': return 'the old page is shown although the new one is there'
+        page.set_input_files('#file', self.told['several'][0]['file'])
+        page.locator('#classes li').nth(3).wait_for()
+        end = time.time() + 10
+        while (n:=page.evaluate(KEPT).count('model.onnx'))!=1 and time.time()<end: page.wait_for_timeout(100)
+        again.stop()
+        return '' if n==1 else f'{n} models are kept'
+
+def broken(self):
+    "A folder in which a file is missing or altered gives a sentence and no answer."
+    for name, data, sentence in (('model.onnx', None, 'model.onnx could not be loaded (status 404)'),
+                                 ('model.onnx', b'another', 'do not belong together'), ('ort-wasm-simd-threaded.wasm', b'', 'do not belong together')):
+        folder = self.folder/'broken'
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder/'digits', folder)
+        if data is None: (folder/name).unlink()
+        else: (folder/name).write_bytes(data)
+        with self.opened(Quiet(folder), wait=False) as (page, log):
+            page.locator('#problem').get_by_text(sentence).wait_for()
+
+def as_file(self):
+    page = self.browser.new_page()
+    page.goto((self.folder/'digits'/'index.html').as_uri())
+    page.locator('#problem').get_by_text('python -m http.server --directory digits').wait_for()
+    page.close()
+
+def arithmetic(self, page): return compare(page, list(chance(0, 400)))
+
+def formats(self, page):
+    "Files of many kinds: what the browser decodes and the page prepares are Python's bytes; those of JPEG within one level."
+    rng = np.random.default_rng(0)
+    smooth = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((160, 120), 3)
+    clear = smooth.copy()
+    clear.putalpha(Image.fromarray(rng.integers(0, 256, (120, 160), dtype=np.uint8)))
+    palette = smooth.quantize(16)
+    turned = smooth.getexif()
+    turned[0x112] = 6
+    exact = [encoded(smooth, 'PNG'), encoded(clear, 'PNG'), encoded(smooth.convert('L'), 'PNG'), encoded(smooth.convert('1'), 'PNG'),
+             encoded(clear.convert('LA'), 'PNG'), encoded(palette, 'PNG'), encoded(palette, 'PNG', transparency=3), encoded(palette, 'GIF'),
+             encoded(smooth, 'BMP'), encoded(smooth, 'WEBP', lossless=True)]
+    jpeg = [encoded(smooth, 'JPEG', quality=80), encoded(smooth, 'JPEG', progressive=True), encoded(smooth, 'JPEG', exif=turned, subsampling=0),
+            encoded(smooth.convert('L'), 'JPEG')]
+    about = [dict(kind='image', mode=m, read=r, size=s, fit='crop', steps=None) for m in ('L', 'RGB', 'RGBA') for r in ('fast', 'photo', 'plain')
+             for s in (None, [50, 60])]
+    return compare(page, [(x, o) for x in exact for o in about]) or compare(page, [(x, o) for x in jpeg for o in about], 1)
+
+def numbers(self, page):
+    "The probabilities of validation digits are Python's."
+    other, worst, n = self.against('digits', page)
+    return '' if worst<1e-5 and not other and n==50 else f'{other} of {n} answers differ, probabilities by up to {worst:.1g}'
+
+def against(self, name, page):
+    "How many answers differ from Python's, the largest difference of a probability, and how many were compared."
+    told = self.told[name]
+    got = page.evaluate(LOOK, [b64(Path(o['file']).read_bytes()) for o in told])
+    first = lambda p: p.index(max(p))
+    other = sum(first(o['p'])!=first(g['probabilities']) or o['unlike']!=g['unlike'] for o, g in zip(told, got))
+    return other, max(abs(a-b) for o, g in zip(told, got) for a, b in zip(o['p'], g['probabilities'])), len(got)
+
+def photo_numbers(self, name, limit):
+    with self.opened(name) as (page, _): other, worst, n = self.against(name, page)
+    print(f'      {other} of {n} answers differ, probabilities by up to {worst:.2g}')
+    return '' if other<=limit*n else f'{other} of {n} answers differ'

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common import ROOT, TOO_WIDE, obstacles
+from common import ROOT, TOO_WIDE, Server, obstacles
 from PIL import Image
 
 from dl_course.app.page import _RUNTIME
@@ -29,6 +29,7 @@ from dl_course.prepare import Prepare
 
 pytestmark = pytest.mark.xdist_group('page')
 VERSION = '1.30.0'
+N_PHOTOS = 40                                             # to compare with Python
 SEVEN = [(80, 60), (200, 60), (150, 140), (120, 230)]      # where the pen goes, on a board of 280 x 280
 UNLIKE = 'This is unlike what the model knows, so its answer means little.'
 TITLE = '</title><script>window.evil=1</script> <b>Digits</b>'
@@ -128,6 +129,11 @@ KEPT = '''async () => {
   return all.sort();
 }'''
 
+LISTEN = '''() => {
+  window.heard = [];
+  new MutationObserver(() => heard.push(by("said").textContent)).observe(by("said"), {childList: true});
+}'''
+
 
 def b64(data): return base64.b64encode(data).decode()
 
@@ -196,59 +202,93 @@ def compare(page, cases, tol=0):
 
 # ---------------------------------------------------------------- in the browser
 
-@contextmanager
-def opened(self, name, width=1280, wait=True, touch=False):
-    "A page of a browser that has never been here, and a list of what went wrong in it."
-    site = self.sites[name] if isinstance(name, str) else name
-    log, context = [], self.browser.new_context(viewport=dict(width=width, height=900), has_touch=touch, is_mobile=touch)
-    context.on('request', lambda r: None if r.url.startswith((site.url, 'blob:', 'data:')) else log.append(f'asks another host: {r.url[:100]}'))
-    page = context.new_page()
-    page.on('console', lambda m: log.append(f'console: {m.text}') if m.type=='error' else None)
-    page.on('pageerror', lambda e: log.append(f'script error: {e}'))
-    page.set_default_timeout(60_000)
-    try:
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory): return tmp_path_factory.mktemp('page tests ')
+
+
+@pytest.fixture(scope='module')
+def told(folder):
+    "What Python's predictor says about pictures, for each of the models that are made in `folder`."
+    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    args = [folder, str(N_PHOTOS), json.dumps(HOSTILE)]
+    made = [subprocess.Popen([sys.executable, '-c', o, *args], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL, text=True) for o in (DIGITS, PHOTOS)]
+    for p, said in [(p, p.communicate()[1]) for p in made]: assert p.returncode == 0, said
+    return {o: json.loads((folder/f'{o}.json').read_text()) for o in ('digits', 'photos', 'fast', 'several')}
+
+
+@pytest.fixture(scope='module')
+def sites(folder, told, runtime):
+    "A page for each model, served."
+    titles = dict(digits='Which digit is it?', hostile=TITLE, several='What is in it?', photos='A thousand things', fast='Fast')
+    return {o: Server(write_page(folder/f'{o}.onnx', folder/o, t, runtime=runtime)) for o, t in titles.items()}
+
+
+@pytest.fixture
+def opened(sites, new_context):
+    "Opens a page in a browser that has never been here, and gives with it a list of what went wrong in it."
+    @contextmanager
+    def go(name, width=1280, wait=True, touch=False):
+        site = sites[name] if isinstance(name, str) else name
+        log, context = [], new_context(viewport=dict(width=width, height=900), has_touch=touch, is_mobile=touch)
+        own = site.url, 'blob:', 'data:'
+        context.on('request', lambda r: None if r.url.startswith(own) else log.append(f'asks another host: {r.url[:100]}'))
+        page = context.new_page()
+        page.on('console', lambda m: log.append(f'console: {m.text}') if m.type == 'error' else None)
+        page.on('pageerror', lambda e: log.append(f'script error: {e}'))
+        page.set_default_timeout(60_000)
         page.goto(site.url)
-        if wait: self.ready(page)
+        if wait: ready(page)
         yield page, log
-    finally: context.close()
+        context.close()
+    return go
 
-def ready(self, page): page.get_by_text('The model is ready.').wait_for(state='attached')
 
-def shot(self, page, name):
-    if self.shots: page.screenshot(path=self.shots/f'{name}.png', full_page=True)
+@pytest.fixture
+def looks(axe):
+    "What axe or its width have against a page, light and dark."
+    def look(page):
+        assert not page.evaluate(TOO_WIDE)
+        for scheme in ('dark', 'light'):
+            page.emulate_media(color_scheme=scheme)
+            assert not obstacles(page, axe), scheme
+    return look
 
-def answer(self, page, text, said=True):
+
+def ready(page): page.get_by_text('The model is ready.').wait_for(state='attached')
+
+
+def answer(page, text):
     "Wait until the page gives this answer, and says it to a screen reader."
     page.locator('#answer').get_by_text(text, exact=True).wait_for()
-    if said: page.locator('#said').get_by_text(text+',').wait_for(state='attached')
+    page.locator('#said').get_by_text(text + ',').wait_for(state='attached')
 
-def looks(self, page, name):
-    "Pictures of the page, light and dark, and what axe or its width have against it."
-    if wide:=page.evaluate(TOO_WIDE): return f'too wide: {wide}'
-    for scheme in ('dark', 'light'):
-        page.emulate_media(color_scheme=scheme)
-        self.shot(page, f'{name}-{scheme}')
-        if bad:=obstacles(page, self.axe): return f'{scheme}: {bad}'
 
-def mouse(self, page, points):
+def on_board(page, points):
     box = page.locator('#board').bounding_box()
-    at = [(box['x'] + x*box['width']/280, box['y'] + y*box['height']/280) for x, y in points]
-    page.mouse.move(*at[0])
+    return [(box['x'] + x*box['width']/280, box['y'] + y*box['height']/280) for x, y in points]
+
+
+def mouse(page, points):
+    first, *others = on_board(page, points)
+    page.mouse.move(*first)
     page.mouse.down()
-    for o in at[1:]: page.mouse.move(*o, steps=6)
+    for o in others: page.mouse.move(*o, steps=6)
     page.mouse.up()
 
-def touch(self, page, points):
+
+def touch(page, points):
     page.locator('#board').scroll_into_view_if_needed()
-    box, cdp = page.locator('#board').bounding_box(), page.context.new_cdp_session(page)
-    send = lambda kind, *at: cdp.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=[dict(x=x, y=y) for x, y in at]))
-    at = [(box['x'] + x*box['width']/280, box['y'] + y*box['height']/280) for x, y in points]
+    at, cdp = on_board(page, points), page.context.new_cdp_session(page)
+    def send(kind, *at):
+        cdp.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=[dict(x=x, y=y) for x, y in at]))
     send('touchStart', at[0])
     for a, b in zip(at, at[1:]):
         for k in range(1, 7): send('touchMove', (a[0] + (b[0]-a[0])*k/6, a[1] + (b[1]-a[1])*k/6))
     send('touchEnd')
 
-def keys(self, page):
+
+def keys(page):
     "A seven: to the right along the top, then down to the left."
     page.locator('#board').focus()
     for key, n in (('ArrowUp', 8), ('ArrowLeft', 6), (' ', 1), ('ArrowRight', 12)):
@@ -256,168 +296,19 @@ def keys(self, page):
     for _ in range(8):
         for key in ('ArrowDown', 'ArrowDown', 'ArrowLeft'): page.keyboard.press(key)
 
-# ------------------------------------------------------------ the tests
 
-def draw(self, width):
-    noise = encoded(Image.frombytes('L', (28, 28), random.Random(42).randbytes(28*28)), 'PNG')
-    with self.opened('digits', width) as (page, log):
-        self.shot(page, f'digits-{width}-empty')
-        self.mouse(page, SEVEN)
-        self.answer(page, '7')
-        name, p = page.locator('#classes li').first.inner_text().split()
-        if name!='7' or not 50<float(p.removesuffix('%'))<=100: return f'the first bar says {name} {p}'
-        if bad:=self.looks(page, f'digits-{width}-drawn'): return bad
-        page.evaluate(DROP, ['noise.png', b64(noise)])
-        page.locator('#unlike').get_by_text(UNLIKE).wait_for()
-        page.locator('#said').get_by_text(UNLIKE).wait_for(state='attached')
-        page.locator('#about summary').click()
-        if bad:=self.looks(page, f'digits-{width}-strange'): return bad
-        page.get_by_role('button', name='Clear').click()
-        page.locator('#result').wait_for(state='hidden')
-        page.set_input_files('#file', self.told['digits'][0]['file'])
-        self.answer(page, '0')
-        return 'a digit is called unlike what the model knows' if page.locator('#unlike').is_visible() else '; '.join(dict.fromkeys(log))
+# ---------------------------------------------------------------- the tests
 
-def draw_by_touch(self):
-    with self.opened('digits', 390, touch=True) as (page, log):
-        self.touch(page, [(140, 50), (135, 230)])
-        self.answer(page, '1')
-        if not page.locator('.camera').is_visible(): return 'no button for the camera'
-        if page.evaluate('() => scrollY')>400: return 'drawing has scrolled the page'
-        return self.looks(page, 'digits-touch') or '; '.join(log)
+def test_checksums_are_those_of_the_npm_package(runtime):
+    assert {o: hashlib.sha256((runtime/o).read_bytes()).hexdigest() for o in _RUNTIME} == {k: v[1] for k, v in _RUNTIME.items()}
 
-def draw_by_keys(self):
-    with self.opened('digits') as (page, log):
-        page.keyboard.press('Tab')
-        if page.evaluate('() => document.activeElement.id')!='board': return 'the first Tab does not lead to the drawing area'
-        self.keys(page)
-        if not page.locator('#pen').is_visible(): return 'the pen cannot be seen'
-        self.shot(page, 'digits-keys')
-        self.answer(page, '7')
-        page.keyboard.press('Delete')
-        page.locator('#result').wait_for(state='hidden')
-        return '; '.join(log)
 
-def chatter(self):
-    "While a drawing goes on, a screen reader hears nothing of it."
-    with self.opened('digits') as (page, log):
-        page.evaluate('() => { window.heard = []; new MutationObserver(() => heard.push(by("said").textContent)).observe(by("said"), {childList: true}); }')
-        for i in range(4): self.mouse(page, [(60+40*i, 60), (70+40*i, 220)])
-        page.wait_for_timeout(2500)
-        heard = page.evaluate('() => heard')
-        return '; '.join(log) if len(heard)==1 else f'it says {heard}'
+def test_pictures_by_chance_are_prepared_as_in_python_byte_for_byte(opened):
+    with opened('digits') as (page, _): assert not compare(page, list(chance(0, 400)))
 
-def photos(self, width):
-    files, names = zip(*((Path(o['file']), o['label']) for o in self.told['photos'][:3]))
-    with self.opened('photos', width) as (page, log):
-        self.shot(page, f'photos-{width}-empty')
-        page.set_input_files('#file', str(files[0]))
-        self.answer(page, names[0])
-        if not page.evaluate('() => { const r = by("answer").getBoundingClientRect(); return r.top < innerHeight; }'): return 'the answer is out of sight'
-        page.evaluate(DROP, [files[1].name, b64(files[1].read_bytes())])
-        self.answer(page, names[1])
-        page.evaluate(PASTE, [files[2].name, b64(files[2].read_bytes())])
-        self.answer(page, names[2])
-        page.get_by_text('990 more classes').click()
-        if page.locator('#more li').count()!=990: return 'not all classes are there'
-        page.get_by_text('990 more classes').click()
-        return self.looks(page, f'photos-{width}-answer') or '; '.join(dict.fromkeys(log))
 
-def damaged(self):
-    noise = Image.effect_noise((300, 200), 90)
-    photo, png = encoded(noise, 'JPEG'), encoded(noise, 'PNG')
-    heic = b'\0\0\0\x18ftypheic' + bytes(500)
-    files = {'text.png': (b'This is no picture.', "isn't a picture"), 'nothing.png': (b'', "isn't a picture"), 'half.jpg': (photo[:len(photo)//2], 'damaged'),
-             'half.png': (png[:len(png)//2], 'damaged'), 'drawing.svg': (b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>', "isn't a picture"),
-             'iphone.heic': (heic, 'cannot read HEIC'), 'large.png': (png + bytes(20_000_001), 'more than 20 MB'),
-             'bomb.png': (encoded(Image.new('1', (8000, 8000)), 'PNG'), 'more than 50 million pixels')}
-    with self.opened('digits') as (page, log):
-        for name, (data, sentence) in files.items():
-            f = self.folder/name
-            f.write_bytes(data)
-            page.set_input_files('#file', str(f))
-            page.locator('#problem').get_by_text(sentence).wait_for()
-            if page.locator('#result').is_visible(): return f'{name}: the answer before it is still there'
-            page.set_input_files('#file', self.told['digits'][-1]['file'])
-            self.answer(page, '9')
-            if page.locator('#problem').is_visible(): return 'the sentence stays when all is well again'
-        page.set_input_files('#file', str(self.folder/'half.jpg'))
-        page.locator('#problem').wait_for()
-        return self.looks(page, 'digits-damaged') or '; '.join(log)
-
-def hostile(self):
-    with self.opened('hostile', 390) as (page, log):
-        if page.locator('h1').inner_text()!=TITLE or page.title()!=TITLE: return f'the title is {page.title()}'
-        self.mouse(page, [(140, 50), (135, 230)])
-        page.locator('#classes li').nth(9).wait_for()
-        page.locator('#about summary').click()
-        names = page.locator('#classes li > span:first-child').all_inner_texts()
-        if not set(HOSTILE[:2]) <= set(names) or '&lt;' not in names: return f'the classes are {names}'
-        if page.evaluate('() => window.evil || document.images.length || document.querySelectorAll("main script").length'): return 'a class has become HTML'
-        return self.looks(page, 'hostile') or '; '.join(log)
-
-def several(self):
-    with self.opened('several') as (page, log):
-        for o in self.told['several']:
-            page.set_input_files('#file', o['file'])
-            p = dict(zip(['cat', 'dog', 'tree', 'sun'], o['p']))
-            want = ', '.join(sorted(o['label'], key=lambda k: -p[k])) or 'No class is above 50.0%'
-            page.locator('#answer').get_by_text(want, exact=True).wait_for()
-            page.get_by_text('Reading the picture.').wait_for(state='detached')
-        self.shot(page, 'several')
-        return '; '.join(log)
-
-def offline(self):
-    "After a first visit the page answers without its server; then it gets the model that has come meanwhile."
-    site = Quiet(self.folder/'digits')
-    with self.opened(site) as (page, log):
-        want = ['', 'index.html', 'model.json', 'model.onnx', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm', 'ort.wasm.min.mjs', 'page.css',
-                'page.js', 'prepare.js', 'sw.js']
-        end = time.time() + 30
-        while (kept:=page.evaluate(KEPT))!=want[:-1] and time.time()<end: page.wait_for_timeout(100)
-        if kept!=want[:-1]: return f'kept are {kept}'
-        page.evaluate('() => navigator.serviceWorker.ready.then(() => 1)')
-        site.stop()
-        page.reload()
-        self.ready(page)
-        self.mouse(page, SEVEN)
-        self.answer(page, '7')
-        bad = [o for o in log if 'ERR_CONNECTION_REFUSED' not in o]                 # the browser notes that the server is gone
-        if bad: return '; '.join(bad)
-        for o in (self.folder/'several').iterdir(): os.utime(o, (time.time()+60,)*2)       # a browser asks whether there is something newer
-        again = Quiet(self.folder/'several', site.server.server_port)
-        page.goto(site.url)
-        self.ready(page)
-        if page.locator('h1').inner_text()!='What is in it?': return 'the old page is shown although the new one is there'
-        page.set_input_files('#file', self.told['several'][0]['file'])
-        page.locator('#classes li').nth(3).wait_for()
-        end = time.time() + 10
-        while (n:=page.evaluate(KEPT).count('model.onnx'))!=1 and time.time()<end: page.wait_for_timeout(100)
-        again.stop()
-        return '' if n==1 else f'{n} models are kept'
-
-def broken(self):
-    "A folder in which a file is missing or altered gives a sentence and no answer."
-    for name, data, sentence in (('model.onnx', None, 'model.onnx could not be loaded (status 404)'),
-                                 ('model.onnx', b'another', 'do not belong together'), ('ort-wasm-simd-threaded.wasm', b'', 'do not belong together')):
-        folder = self.folder/'broken'
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self.folder/'digits', folder)
-        if data is None: (folder/name).unlink()
-        else: (folder/name).write_bytes(data)
-        with self.opened(Quiet(folder), wait=False) as (page, log):
-            page.locator('#problem').get_by_text(sentence).wait_for()
-
-def as_file(self):
-    page = self.browser.new_page()
-    page.goto((self.folder/'digits'/'index.html').as_uri())
-    page.locator('#problem').get_by_text('python -m http.server --directory digits').wait_for()
-    page.close()
-
-def arithmetic(self, page): return compare(page, list(chance(0, 400)))
-
-def formats(self, page):
-    "Files of many kinds: what the browser decodes and the page prepares are Python's bytes; those of JPEG within one level."
+def test_files_of_14_kinds_are_decoded_and_prepared_as_in_python(opened):
+    "What the browser decodes and the page prepares are Python's bytes; those of JPEG within one level."
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((160, 120), 3)
     clear = smooth.copy()
@@ -425,29 +316,213 @@ def formats(self, page):
     palette = smooth.quantize(16)
     turned = smooth.getexif()
     turned[0x112] = 6
-    exact = [encoded(smooth, 'PNG'), encoded(clear, 'PNG'), encoded(smooth.convert('L'), 'PNG'), encoded(smooth.convert('1'), 'PNG'),
-             encoded(clear.convert('LA'), 'PNG'), encoded(palette, 'PNG'), encoded(palette, 'PNG', transparency=3), encoded(palette, 'GIF'),
-             encoded(smooth, 'BMP'), encoded(smooth, 'WEBP', lossless=True)]
-    jpeg = [encoded(smooth, 'JPEG', quality=80), encoded(smooth, 'JPEG', progressive=True), encoded(smooth, 'JPEG', exif=turned, subsampling=0),
-            encoded(smooth.convert('L'), 'JPEG')]
-    about = [dict(kind='image', mode=m, read=r, size=s, fit='crop', steps=None) for m in ('L', 'RGB', 'RGBA') for r in ('fast', 'photo', 'plain')
-             for s in (None, [50, 60])]
-    return compare(page, [(x, o) for x in exact for o in about]) or compare(page, [(x, o) for x in jpeg for o in about], 1)
+    exact = [encoded(smooth, 'PNG'), encoded(clear, 'PNG'), encoded(smooth.convert('L'), 'PNG'),
+             encoded(smooth.convert('1'), 'PNG'), encoded(clear.convert('LA'), 'PNG'), encoded(palette, 'PNG'),
+             encoded(palette, 'PNG', transparency=3), encoded(palette, 'GIF'), encoded(smooth, 'BMP'),
+             encoded(smooth, 'WEBP', lossless=True)]
+    jpeg = [encoded(smooth, 'JPEG', quality=80), encoded(smooth, 'JPEG', progressive=True),
+            encoded(smooth, 'JPEG', exif=turned, subsampling=0), encoded(smooth.convert('L'), 'JPEG')]
+    about = [dict(kind='image', mode=m, read=r, size=s, fit='crop', steps=None)
+             for m in ('L', 'RGB', 'RGBA') for r in ('fast', 'photo', 'plain') for s in (None, [50, 60])]
+    with opened('digits') as (page, _):
+        assert not compare(page, [(x, o) for x in exact for o in about])
+        assert not compare(page, [(x, o) for x in jpeg for o in about], 1)
 
-def numbers(self, page):
-    "The probabilities of validation digits are Python's."
-    other, worst, n = self.against('digits', page)
-    return '' if worst<1e-5 and not other and n==50 else f'{other} of {n} answers differ, probabilities by up to {worst:.1g}'
 
-def against(self, name, page):
+def against(told, page):
     "How many answers differ from Python's, the largest difference of a probability, and how many were compared."
-    told = self.told[name]
     got = page.evaluate(LOOK, [b64(Path(o['file']).read_bytes()) for o in told])
     first = lambda p: p.index(max(p))
-    other = sum(first(o['p'])!=first(g['probabilities']) or o['unlike']!=g['unlike'] for o, g in zip(told, got))
+    other = sum(first(o['p']) != first(g['probabilities']) or o['unlike'] != g['unlike'] for o, g in zip(told, got))
     return other, max(abs(a-b) for o, g in zip(told, got) for a, b in zip(o['p'], g['probabilities'])), len(got)
 
-def photo_numbers(self, name, limit):
-    with self.opened(name) as (page, _): other, worst, n = self.against(name, page)
-    print(f'      {other} of {n} answers differ, probabilities by up to {worst:.2g}')
-    return '' if other<=limit*n else f'{other} of {n} answers differ'
+
+def test_digits_get_the_probabilities_of_python(opened, told):
+    with opened('digits') as (page, _): other, worst, n = against(told['digits'], page)
+    assert (other, n) == (0, 50)
+    assert worst < 1e-5
+
+
+@pytest.mark.parametrize('name, limit', [('photos', .01), ('fast', .05)])
+def test_photos_get_the_answers_of_python(opened, told, name, limit):
+    with opened(name) as (page, _): other, worst, n = against(told[name], page)
+    assert other <= limit*n, f'{other} of {n} answers differ, probabilities by up to {worst:.2g}'
+
+
+@pytest.mark.parametrize('width', [1280, 390])
+def test_draw_with_the_mouse(opened, told, looks, width):
+    "A strange picture gets a warning."
+    noise = encoded(Image.frombytes('L', (28, 28), random.Random(42).randbytes(28*28)), 'PNG')
+    with opened('digits', width) as (page, log):
+        mouse(page, SEVEN)
+        answer(page, '7')
+        name, p = page.locator('#classes li').first.inner_text().split()
+        assert name == '7'
+        assert 50 < float(p.removesuffix('%')) <= 100
+        looks(page)
+        page.evaluate(DROP, ['noise.png', b64(noise)])
+        page.locator('#unlike').get_by_text(UNLIKE).wait_for()
+        page.locator('#said').get_by_text(UNLIKE).wait_for(state='attached')
+        page.locator('#about summary').click()
+        looks(page)
+        page.get_by_role('button', name='Clear').click()
+        page.locator('#result').wait_for(state='hidden')
+        page.set_input_files('#file', told['digits'][0]['file'])
+        answer(page, '0')
+        assert not page.locator('#unlike').is_visible(), 'a digit is called unlike what the model knows'
+        assert not log
+
+
+def test_draw_with_a_finger(opened, looks):
+    with opened('digits', 390, touch=True) as (page, log):
+        touch(page, [(140, 50), (135, 230)])
+        answer(page, '1')
+        assert page.locator('.camera').is_visible(), 'no button for the camera'
+        assert page.evaluate('() => scrollY') <= 400, 'drawing has scrolled the page'
+        looks(page)
+        assert not log
+
+
+def test_draw_with_the_keyboard(opened):
+    with opened('digits') as (page, log):
+        page.keyboard.press('Tab')
+        assert page.evaluate('() => document.activeElement.id') == 'board', 'the first Tab does not lead to the drawing area'
+        keys(page)
+        assert page.locator('#pen').is_visible(), 'the pen cannot be seen'
+        answer(page, '7')
+        page.keyboard.press('Delete')
+        page.locator('#result').wait_for(state='hidden')
+        assert not log
+
+
+def test_a_screen_reader_hears_of_a_drawing_when_it_is_done(opened):
+    with opened('digits') as (page, log):
+        page.evaluate(LISTEN)
+        for i in range(4): mouse(page, [(60+40*i, 60), (70+40*i, 220)])
+        page.wait_for_timeout(2500)
+        assert len(page.evaluate('() => heard')) == 1
+        assert not log
+
+
+@pytest.mark.parametrize('width', [1280, 390])
+def test_photos_by_file_dropped_and_pasted(opened, told, looks, width):
+    files, names = zip(*((Path(o['file']), o['label']) for o in told['photos'][:3]))
+    with opened('photos', width) as (page, log):
+        page.set_input_files('#file', str(files[0]))
+        answer(page, names[0])
+        in_sight = '() => { const r = by("answer").getBoundingClientRect(); return r.top < innerHeight; }'
+        assert page.evaluate(in_sight), 'the answer is out of sight'
+        page.evaluate(DROP, [files[1].name, b64(files[1].read_bytes())])
+        answer(page, names[1])
+        page.evaluate(PASTE, [files[2].name, b64(files[2].read_bytes())])
+        answer(page, names[2])
+        page.get_by_text('990 more classes').click()
+        assert page.locator('#more li').count() == 990
+        page.get_by_text('990 more classes').click()
+        looks(page)
+        assert not log
+
+
+def damaged():
+    "Files that get one sentence, each with a part of it."
+    noise = Image.effect_noise((300, 200), 90)
+    photo, png = encoded(noise, 'JPEG'), encoded(noise, 'PNG')
+    yield 'text.png', b'This is no picture.', "isn't a picture"
+    yield 'nothing.png', b'', "isn't a picture"
+    yield 'half.jpg', photo[:len(photo)//2], 'damaged'
+    yield 'half.png', png[:len(png)//2], 'damaged'
+    yield 'drawing.svg', b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>', "isn't a picture"
+    yield 'iphone.heic', b'\0\0\0\x18ftypheic' + bytes(500), 'cannot read HEIC'
+    yield 'large.png', png + bytes(20_000_001), 'more than 20 MB'
+    yield 'bomb.png', encoded(Image.new('1', (8000, 8000)), 'PNG'), 'more than 50 million pixels'
+
+
+def test_damaged_foreign_and_too_large_files_get_one_sentence(opened, told, looks, folder):
+    with opened('digits') as (page, log):
+        for name, data, sentence in damaged():
+            (folder/name).write_bytes(data)
+            page.set_input_files('#file', str(folder/name))
+            page.locator('#problem').get_by_text(sentence).wait_for()
+            assert not page.locator('#result').is_visible(), f'{name}: the answer before it is still there'
+            page.set_input_files('#file', told['digits'][-1]['file'])
+            answer(page, '9')
+            assert not page.locator('#problem').is_visible(), 'the sentence stays when all is well again'
+        page.set_input_files('#file', str(folder/'half.jpg'))
+        page.locator('#problem').wait_for()
+        looks(page)
+        assert not log
+
+
+def test_a_hostile_title_and_hostile_classes_stay_text(opened, looks):
+    with opened('hostile', 390) as (page, log):
+        assert page.locator('h1').inner_text() == page.title() == TITLE
+        mouse(page, [(140, 50), (135, 230)])
+        page.locator('#classes li').nth(9).wait_for()
+        page.locator('#about summary').click()
+        names = page.locator('#classes li > span:first-child').all_inner_texts()
+        assert {*HOSTILE[:2], '&lt;'} <= set(names)
+        html = '() => window.evil || document.images.length || document.querySelectorAll("main script").length'
+        assert not page.evaluate(html), 'a class has become HTML'
+        looks(page)
+        assert not log
+
+
+def test_where_several_classes_can_be_right_those_above_the_threshold_are_named(opened, told):
+    with opened('several') as (page, log):
+        for o in told['several']:
+            page.set_input_files('#file', o['file'])
+            p = dict(zip(['cat', 'dog', 'tree', 'sun'], o['p']))
+            want = ', '.join(sorted(o['label'], key=lambda k: -p[k])) or 'No class is above 50.0%'
+            page.locator('#answer').get_by_text(want, exact=True).wait_for()
+            page.get_by_text('Reading the picture.').wait_for(state='detached')
+        assert not log
+
+
+def until(page, seconds, question, wanted):
+    "Ask a page again and again until its answer is the wanted one, or the time is over; the last answer."
+    end = time.time() + seconds
+    while (got := question()) != wanted and time.time() < end: page.wait_for_timeout(100)
+    return got
+
+
+def test_offline(opened, told, folder):
+    "After a first visit the page answers without its server; then it gets the model that has come meanwhile."
+    site, want = Server(folder/'digits'), ['', 'index.html', 'model.json', 'model.onnx', 'ort-wasm-simd-threaded.mjs',
+                                           'ort-wasm-simd-threaded.wasm', 'ort.wasm.min.mjs', 'page.css', 'page.js', 'prepare.js']
+    with opened(site) as (page, log):
+        assert until(page, 30, lambda: page.evaluate(KEPT), want) == want
+        page.evaluate('() => navigator.serviceWorker.ready.then(() => 1)')
+        site.stop()
+        page.reload()
+        ready(page)
+        mouse(page, SEVEN)
+        answer(page, '7')
+        assert not [o for o in log if 'ERR_CONNECTION_REFUSED' not in o]               # the browser notes that the server is gone
+        for o in (folder/'several').iterdir(): os.utime(o, (time.time()+60,)*2)       # a browser asks whether there is something newer
+        again = Server(folder/'several', site.server.server_port)
+        page.goto(site.url)
+        ready(page)
+        assert page.locator('h1').inner_text() == 'What is in it?', 'the old page is shown although the new one is there'
+        page.set_input_files('#file', told['several'][0]['file'])
+        page.locator('#classes li').nth(3).wait_for()
+        assert until(page, 10, lambda: page.evaluate(KEPT).count('model.onnx'), 1) == 1
+        again.stop()
+
+
+@pytest.mark.parametrize('name, data, sentence', [
+    ('model.onnx', None, 'model.onnx could not be loaded (status 404)'),
+    ('model.onnx', b'another', 'do not belong together'),
+    ('ort-wasm-simd-threaded.wasm', b'', 'do not belong together')])
+def test_a_missing_or_altered_file_gets_one_sentence(opened, folder, tmp_path, name, data, sentence):
+    shutil.copytree(folder/'digits', tmp_path/'broken')
+    if data is None: (tmp_path/'broken'/name).unlink()
+    else: (tmp_path/'broken'/name).write_bytes(data)
+    with opened(Server(tmp_path/'broken'), wait=False) as (page, _):
+        page.locator('#problem').get_by_text(sentence).wait_for()
+        assert not page.locator('#result').is_visible()
+
+
+def test_opened_as_a_file_it_says_how_to_serve_it(sites, folder, new_context):
+    page = new_context().new_page()
+    page.goto((folder/'digits'/'index.html').as_uri())
+    page.locator('#problem').get_by_text('python -m http.server --directory digits').wait_for()

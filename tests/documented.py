@@ -1,27 +1,21 @@
-"""Is everything public documented?  `python .ci/check_docs.py [FILE ...] [--json]`, by default every module of the package.
+"""Is everything public documented?
 
-For each name in a module's `__all__`, and each method that `@patch` adds to a class: a docstring of one sentence, and beside every
-parameter and every result other than None a comment that says what it is. Nothing is imported: the files are read as text.
+For each name in a module's `__all__`, and each method that `@patch` adds to a class: a docstring of one sentence, and beside
+every parameter and every result other than None a comment that says what it is, as fastcore's docments reads them.
 """
-from pathlib import Path
-import ast, io, json, re, sys, tokenize
+import ast
+import inspect
+import re
+import textwrap
+from dataclasses import is_dataclass
+from functools import cached_property
+from importlib import import_module
 
-ROOT = Path(__file__).resolve().parent.parent
-FUNCS = (ast.FunctionDef, ast.AsyncFunctionDef)
-EVENT = re.compile('(before|after)_(create|fit|epoch|train|batch|pred|loss|backward|step|validate|cancel_[a-z]+)')     # of a callback: the name says it all
+from fastcore.docments import docments
 
-
-def name_of(node):
-    "`a.b.c(...)` as 'c', a plain name as itself."
-    if isinstance(node, ast.Call): node = node.func
-    return getattr(node, 'attr', None) or getattr(node, 'id', '')
-
-
-def decorators(node): return {name_of(d) for d in node.decorator_list}
-
-
-def is_property(node): return bool(decorators(node) & {'property', 'cached_property'}) or any(
-    isinstance(d, ast.Call) and any(k.arg == 'as_prop' and getattr(k.value, 'value', 0) for k in d.keywords) for d in node.decorator_list)
+FUNCS = ast.FunctionDef, ast.AsyncFunctionDef
+# of a callback: the name says it all
+EVENT = re.compile('(before|after)_(create|fit|epoch|train|batch|pred|loss|backward|step|validate|cancel_[a-z]+)')
 
 
 def sentence(doc):
@@ -34,144 +28,88 @@ def sentence(doc):
     if re.search(r'[.?!]["\')]*\s+["\'(]*[A-Z]', text): return 'has a docstring of more than one sentence'
 
 
-class Module:
-    "One file: what it offers, its comments, and what is missing."
-    def __init__(self, path):
-        self.path, self.items, self.bad = Path(path), [], []
-        src = self.path.read_text(encoding='utf-8')
-        self.tree = ast.parse(src, str(path))
-        self.comments, self.code = {}, set()
-        skip = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-        self.colons = []
-        for t in tokenize.generate_tokens(io.StringIO(src).readline):
-            if t.type == tokenize.COMMENT:
-                if t.string.strip('# '): self.comments[t.start[0]] = t.string
-            elif t.type not in skip: self.code.update(range(t.start[0], t.end[0] + 1))
-            if t.type == tokenize.OP and t.string == ':': self.colons.append(t.start)
-
-    def fail(self, node, what): self.bad.append((node.lineno, what))
-
-    def beside(self, line, taken=()):
-        "Is there a comment on this line, or alone on the line above it?"
-        if line in self.comments: return True
-        return line - 1 in self.comments and line - 1 not in self.code and line - 1 not in taken
-
-    def top(self, body=None):
-        "The module's statements, those inside `if` and `try` too."
-        for node in self.tree.body if body is None else body:
-            yield node
-            if isinstance(node, (ast.If, ast.Try)):
-                for part in (node.body, node.orelse, getattr(node, 'finalbody', []), *(h.body for h in getattr(node, 'handlers', []))):
-                    yield from self.top(part)
-
-    def exported(self):
-        "The names in `__all__`; None when there is no such list."
-        found = None
-        for node in self.top():
-            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, 'target', None)
-            if getattr(target, 'id', None) == '__all__':
-                try: found = (found or []) + list(ast.literal_eval(node.value))
-                except ValueError: found = found or []
-        return found
-
-    def results(self, node):
-        "Does this function give something other than None?"
-        if node.returns is not None: return not (isinstance(node.returns, ast.Constant) and node.returns.value is None)
-        todo = list(node.body)
-        while todo:
-            n = todo.pop()
-            if isinstance(n, (*FUNCS, ast.ClassDef, ast.Lambda)): continue
-            if isinstance(n, (ast.Yield, ast.YieldFrom)): return True
-            if isinstance(n, ast.Return) and n.value is not None and not (isinstance(n.value, ast.Constant) and n.value.value is None): return True
-            todo += ast.iter_child_nodes(n)
-        return False
-
-    def params(self, node, label, method):
-        a = node.args
-        args = [*a.posonlyargs, *a.args]
-        if method and 'staticmethod' not in decorators(node): args = args[1:]
-        args += [*([a.vararg] if a.vararg else []), *a.kwonlyargs]
-        if a.kwarg and 'delegates' not in decorators(node): args.append(a.kwarg)
-        ends = [x.lineno for x in args]
-        for i, x in enumerate(args):
-            shared = x.lineno in ends[i+1:] or (node.returns is not None and node.returns.lineno == x.lineno)
-            if shared or not self.beside(x.lineno, ends): self.fail(x, f'{label}: parameter `{x.arg}` is not documented on a line of its own')
-        return ends
-
-    def function(self, node, label, method=False, init=False):
-        self.items.append(label)
-        if not init and (why := sentence(ast.get_docstring(node))): self.fail(node, f'{label} {why}')
-        ends = self.params(node, label, method)
-        if init or is_property(node) or not self.results(node): return
-        body = (node.body[0].lineno, node.body[0].col_offset)
-        close = max((c for c in self.colons if (node.lineno, 0) <= c < body), default=(node.lineno, 0))[0]
-        lines = {close} | ({node.returns.lineno} if node.returns is not None else set())
-        if not any(l not in ends and self.beside(l, ends) or l in ends and node.returns is not None and l in self.comments for l in lines):
-            self.fail(node, f'{label}: the result is not documented')
-
-    def inherited(self, node):
-        "The methods that a class's bases in this file document; one that takes their place needs no docstring of its own."
-        bases = {name_of(b) for b in node.bases}
-        return {n.name for c in self.top() if isinstance(c, ast.ClassDef) and c is not node and c.name in bases
-                for n in c.body if isinstance(n, FUNCS) and ast.get_docstring(n)} | {
-                m for c in self.top() if isinstance(c, ast.ClassDef) and c is not node and c.name in bases for m in self.inherited(c)}
-
-    def klass(self, node):
-        self.items.append(node.name)
-        if why := sentence(ast.get_docstring(node)): self.fail(node, f'{node.name} {why}')
-        fields = 'dataclass' in decorators(node) or {name_of(b) for b in node.bases} & {'NamedTuple', 'TypedDict'}
-        for n in node.body:
-            if fields and isinstance(n, ast.AnnAssign) and not n.target.id.startswith('_') and not self.beside(n.lineno):
-                self.fail(n, f'{node.name}: field `{n.target.id}` is not documented')
-            if not isinstance(n, FUNCS): continue
-            if EVENT.fullmatch(n.name) and len(n.args.args) == 1 or n.name in self.inherited(node): continue
-            if n.name == '__init__': self.function(n, f'{node.name}.__init__', True, init=True)
-            elif not n.name.startswith('_') and not any(name_of(d) in ('setter', 'deleter') for d in n.decorator_list):
-                self.function(n, f'{node.name}.{n.name}', True)
-
-    def check(self):
-        public = self.exported()
-        if public is None: self.bad.append((1, 'has no `__all__`')); public = []
-        defined = {}
-        for node in self.top():
-            if isinstance(node, (*FUNCS, ast.ClassDef)): defined[node.name] = node
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                for n in node.names: defined.setdefault((n.asname or n.name).split('.')[0], None)
-            else:
-                for n in ast.walk(node):
-                    if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store): defined.setdefault(n.id, node)
-            patched = isinstance(node, FUNCS) and decorators(node) & {'patch', 'patch_to', 'patch_property'}
-            if patched and not node.name.startswith('_'): self.function(node, f'(patched) {node.name}', method=True)
-            elif isinstance(node, FUNCS) and node.name in public: self.function(node, node.name)
-            elif isinstance(node, ast.ClassDef) and node.name in public: self.klass(node)
-        if '*' not in defined:
-            for n in public:
-                if n not in defined and '__getattr__' not in defined: self.bad.append((1, f'`{n}` is in `__all__` but not defined'))
-        for n in public:
-            if isinstance(defined.get(n), ast.Assign) and name_of(defined[n].value) == 'namedtuple':
-                self.fail(defined[n], f'{n}: write it as a class on `NamedTuple`, so that its fields can be documented')
-        return sorted(self.bad)
+def tree(f): return ast.parse(textwrap.dedent(inspect.getsource(f))).body[0]
 
 
-def main(args):
-    files = [Path(a) for a in args if not a.startswith('-')] or [
-        p for p in sorted((ROOT/'dl_course').rglob('*.py')) if p.name not in ('__init__.py', '_modidx.py')]
-    res = []
-    for f in files:
-        name = f.resolve().relative_to(ROOT).as_posix() if f.resolve().is_relative_to(ROOT) else f.name
-        try:
-            m = Module(f)
-            bad = m.check()
-        except SyntaxError as e:
-            res.append(dict(file=name, items=0, bad=[f'{name}:{e.lineno}: {e.msg}']))
-            continue
-        res.append(dict(file=name, items=len(m.items), bad=[f'{name}:{l}: {w}' for l, w in bad]))
-    if '--json' in args: print(json.dumps(res))
-    else:
-        for r in res:
-            print(*r['bad'], sep='\n', end='\n' if r['bad'] else '')
-            print(f"{r['file']}: {r['items']} public things, {len(r['bad'])} complaints")
-    return any(r['bad'] for r in res)
+def gives(node):
+    "Does this function give something other than None?"
+    none = lambda n: n is None or isinstance(n, ast.Constant) and n.value is None
+    if node.returns is not None: return not none(node.returns)
+    todo = list(node.body)
+    while todo:
+        n = todo.pop()
+        if isinstance(n, (*FUNCS, ast.ClassDef, ast.Lambda)): continue
+        if isinstance(n, (ast.Yield, ast.YieldFrom)) or isinstance(n, ast.Return) and not none(n.value): return True
+        todo += ast.iter_child_nodes(n)
+    return False
 
 
-if __name__ == '__main__': sys.exit(main(sys.argv[1:]))
+def function(f, label, method=False, init=False, prop=False):
+    "What is missing beside a function, each parameter of which has a line of its own."
+    f = inspect.unwrap(f, stop=lambda o: not hasattr(o, '__wrapped__'))
+    if not init and (why := sentence(inspect.getdoc(f) if f.__doc__ else '')): yield f'{label} {why}'
+    node, docs = tree(f), docments(f, args_kwargs=True)
+    a = node.args
+    args = [*a.posonlyargs, *a.args][method:] + [*filter(None, [a.vararg])] + a.kwonlyargs
+    delegates = 'delegates' in ast.dump(ast.Module(node.decorator_list, []))
+    if a.kwarg and not delegates: args.append(a.kwarg)
+    for x in args:
+        if not docs.get(x.arg): yield f'{label}: parameter `{x.arg}` is not documented on a line of its own'
+    lines = inspect.getsource(f).splitlines()[:node.body[0].lineno]
+    said = docs.get('return') or any(re.match(r'.*\)\s*:\s*#\s*\S', line) for line in lines)
+    if not (init or prop) and gives(node) and not said: yield f'{label}: the result is not documented'
+
+
+def own(cls, module):
+    "The public methods of a class, and its `__init__`; those that take the place of a documented one don't count."
+    above = [b for b in cls.__mro__[1:] if b.__module__ == module.__name__]
+    for name, m in vars(cls).items():
+        f = m.fget if isinstance(m, property) else getattr(m, 'func', None) or getattr(m, '__func__', m)
+        if not inspect.isfunction(f) or f.__module__ != module.__name__: continue
+        if EVENT.fullmatch(name) and f.__code__.co_argcount == 1: continue
+        if any(getattr(vars(b).get(name), '__doc__', None) for b in above): continue
+        if name == '__init__' or not name.startswith('_'): yield name, m, f
+
+
+def fields(cls):
+    "The fields of a dataclass or NamedTuple that no comment stands beside."
+    lines, _ = inspect.getsourcelines(cls)
+    for n in tree(cls).body:
+        if not isinstance(n, ast.AnnAssign) or n.target.id.startswith('_'): continue
+        if not any('#' in lines[i] for i in (n.lineno-1, n.lineno-2) if i == n.lineno-1 or lines[i].lstrip()[0] == '#'):
+            yield f'{cls.__name__}: field `{n.target.id}` is not documented'
+
+
+def klass(cls, module):
+    if why := sentence(inspect.getdoc(cls) if '__doc__' in vars(cls) else ''): yield f'{cls.__name__} {why}'
+    if is_dataclass(cls) or issubclass(cls, tuple): yield from fields(cls)
+    for name, m, f in own(cls, module):
+        if '__wrapped__' not in vars(f) and f.__qualname__ != f'{cls.__name__}.{name}': continue      # patched, or made
+        yield from function(f, f'{cls.__name__}.{name}', method=not isinstance(m, staticmethod), init=name == '__init__',
+                            prop=isinstance(m, (property, cached_property)))
+
+
+def patched(module):
+    "The functions that `@patch` has made methods, each with the class that it went to."
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(node, FUNCS) or node.name.startswith('_'): continue
+        if not re.search(r"'patch(_to|_property)?'", ast.dump(ast.Module(node.decorator_list, []))): continue
+        cls = eval(ast.unparse(node.args.args[0].annotation), vars(module))
+        yield vars(cls[0] if isinstance(cls, tuple) else cls)[node.name], node.name
+
+
+def complaints(module):
+    "Every complaint about one module, given by its name or itself."
+    module = import_module(module) if isinstance(module, str) else module
+    if not hasattr(module, '__all__'): yield 'has no `__all__`'
+    for n in getattr(module, '__all__', ()):
+        o = getattr(module, n, None)
+        if o is None: yield f'`{n}` is in `__all__` but not defined'
+        elif getattr(o, '__module__', None) != module.__name__: continue
+        elif isinstance(o, type) and issubclass(o, tuple) and 'namedtuple' in inspect.getsource(module).split(f'{n} =')[-1][:20]:
+            yield f'{n}: write it as a class on `NamedTuple`, so that its fields can be documented'
+        elif isinstance(o, type): yield from klass(o, module)
+        elif inspect.isfunction(o): yield from function(o, n)
+    for o, name in patched(module):
+        prop = isinstance(o, property)
+        yield from function(o.fget if prop else getattr(o, '__func__', o), f'(patched) {name}', method=True, prop=prop)

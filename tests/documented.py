@@ -1,7 +1,7 @@
 """Is everything public documented?
 
-For each name in a module's `__all__`, and each method that `@patch` adds to a class: a docstring of one sentence, and beside
-every parameter and every result other than None a comment that says what it is, as fastcore's docments reads them.
+For each name in a module's `__all__`, and each method that `@patch` adds to a class: a docstring of one sentence, and
+beside every parameter and every result other than None a comment that says what it is, as fastcore's docments reads them.
 """
 import ast
 import inspect
@@ -13,6 +13,7 @@ from importlib import import_module
 
 from fastcore.docments import docments
 
+PROPERTIES = property, cached_property
 FUNCS = ast.FunctionDef, ast.AsyncFunctionDef
 # of a callback: the name says it all
 EVENT = re.compile('(before|after)_(create|fit|epoch|train|batch|pred|loss|backward|step|validate|cancel_[a-z]+)')
@@ -24,7 +25,7 @@ def sentence(doc):
     text = re.sub(r'`[^`]*`', 'code', doc.strip())
     text = re.sub(r'\b(e\.g|i\.e|etc|vs)\.', r'\1', text)
     if '\n\n' in text: return 'has a docstring of more than one paragraph'
-    if not re.search(r'[.?!]["\')]*$', text): return 'has a docstring that is not a sentence: it does not end in a full stop'
+    if not re.search(r'[.?!]["\')]*$', text): return 'has a docstring that is not a sentence: it lacks its full stop'
     if re.search(r'[.?!]["\')]*\s+["\'(]*[A-Z]', text): return 'has a docstring of more than one sentence'
 
 
@@ -46,7 +47,7 @@ def gives(node):
 
 def function(f, label, method=False, init=False, prop=False):
     "What is missing beside a function, each parameter of which has a line of its own."
-    f = inspect.unwrap(f, stop=lambda o: not hasattr(o, '__wrapped__'))
+    f = inspect.unwrap(f)
     if not init and (why := sentence(inspect.getdoc(f) if f.__doc__ else '')): yield f'{label} {why}'
     node, docs = tree(f), docments(f, args_kwargs=True)
     a = node.args
@@ -60,12 +61,18 @@ def function(f, label, method=False, init=False, prop=False):
     if not (init or prop) and gives(node) and not said: yield f'{label}: the result is not documented'
 
 
+def bare(m):
+    "The function in a property, class method or static method, also in those of fastcore."
+    inside = (getattr(m, o, None) for o in ('fget', 'func', '__func__', 'f'))
+    return next(filter(inspect.isfunction, [m, *inside]), None)
+
+
 def own(cls, module):
     "The public methods of a class, and its `__init__`; those that take the place of a documented one don't count."
     above = [b for b in cls.__mro__[1:] if b.__module__ == module.__name__]
     for name, m in vars(cls).items():
-        f = m.fget if isinstance(m, property) else getattr(m, 'func', None) or getattr(m, '__func__', m)
-        if not inspect.isfunction(f) or f.__module__ != module.__name__: continue
+        f = bare(m)
+        if not inspect.isfunction(f) or f.__module__ != module.__name__ or f.__code__.co_filename[0] == '<': continue
         if EVENT.fullmatch(name) and f.__code__.co_argcount == 1: continue
         if any(getattr(vars(b).get(name), '__doc__', None) for b in above): continue
         if name == '__init__' or not name.startswith('_'): yield name, m, f
@@ -85,8 +92,8 @@ def klass(cls, module):
     if is_dataclass(cls) or issubclass(cls, tuple): yield from fields(cls)
     for name, m, f in own(cls, module):
         if '__wrapped__' not in vars(f) and f.__qualname__ != f'{cls.__name__}.{name}': continue      # patched, or made
-        yield from function(f, f'{cls.__name__}.{name}', method=not isinstance(m, staticmethod), init=name == '__init__',
-                            prop=isinstance(m, (property, cached_property)))
+        kind = dict(method=not isinstance(m, staticmethod), init=name == '__init__', prop=isinstance(m, PROPERTIES))
+        yield from function(f, f'{cls.__name__}.{name}', **kind)
 
 
 def patched(module):
@@ -106,10 +113,10 @@ def complaints(module):
         o = getattr(module, n, None)
         if o is None: yield f'`{n}` is in `__all__` but not defined'
         elif getattr(o, '__module__', None) != module.__name__: continue
-        elif isinstance(o, type) and issubclass(o, tuple) and 'namedtuple' in inspect.getsource(module).split(f'{n} =')[-1][:20]:
+        elif isinstance(o, type) and re.search(rf'^{n}\s*=\s*(\w+\.)?namedtuple\(', inspect.getsource(module), re.M):
             yield f'{n}: write it as a class on `NamedTuple`, so that its fields can be documented'
         elif isinstance(o, type): yield from klass(o, module)
         elif inspect.isfunction(o): yield from function(o, n)
     for o, name in patched(module):
         prop = isinstance(o, property)
-        yield from function(o.fget if prop else getattr(o, '__func__', o), f'(patched) {name}', method=True, prop=prop)
+        yield from function(bare(o), f'(patched) {name}', method=True, prop=prop)

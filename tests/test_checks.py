@@ -1,32 +1,31 @@
-"Do the checks notice what they are for? Small good and bad examples: `python .ci/test_ci.py`."
+"Do the checks notice what they are for? Small good and bad examples; a check that is new adds its own."
+import json
+import subprocess
+import zipfile
 from configparser import ConfigParser
-from pathlib import Path
-import atexit, json, os, shutil, subprocess, sys, tempfile, zipfile
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).parent))
-import check_docs, check_notebooks, checks
-
-good = bad = 0
-tmp = Path(tempfile.mkdtemp())
-atexit.register(shutil.rmtree, tmp, ignore_errors=True)
+import pytest
+from common import INSIDE, ROOT, readme_command
+from documented import complaints
+from readable import check
+from test_source import names_out_of_place, unlisted, unpinned
+from test_wheel import tour_results, wheel_problems
 
 
 def expect(complaints, part):
     "`part` is in a complaint, or there is none when `part` is empty."
-    global good, bad
     complaints = list(map(str, complaints))
-    if (not complaints) if not part else any(part in c for c in complaints): good += 1
-    else:
-        bad += 1
-        print(f'expected {part!r}, got {complaints}')
+    assert any(part in c for c in complaints) if part else not complaints
 
 
-# --- docs
-def docs(src, part=''):
-    f = tmp/'mod.py'
-    f.write_text(src)
-    expect((w for _, w in check_docs.Module(f).check()), part)
+def raised(f, *args):
+    "What a check that raises says."
+    try: f(*args)
+    except Exception as e: return [f'{type(e).__name__}: {e}']
+    return []
+
+
+# ---------------------------------------------------------------- documentation
 
 F = '''__all__ = ['f']
 def f(a, # the first
@@ -35,29 +34,16 @@ def f(a, # the first
     "Add `a` and `b`."
     return a+b
 '''
-docs(F)
-docs(F.replace('"Add `a` and `b`."', 'a'), 'has no docstring')
-docs(F.replace('`b`.', '`b`'), 'not a sentence')
-docs(F.replace('`b`.', '`b`. It is fast.'), 'more than one sentence')
-docs(F.replace('`b`.', '`b`, e.g. 1. and 2.5.'))
-docs(F.replace(' # the first', ''), 'parameter `a`')
-docs(F.replace(' # the second', ''), 'parameter `b`')
-docs(F.replace(' # the sum', ''), 'result')
-docs(F.replace(')->int: # the sum', '):'), 'result')
-docs(F.replace(')->int: # the sum', '): # the sum'))
-docs(F.replace(')->int: # the sum', ')->None:').replace('return a+b', 'print(a)'))
-docs(F.replace('a, # the first', 'a, c, # the first'), 'parameter `a`')
-docs(F.replace("['f']", "['f', 'g']"), '`g` is in `__all__`')
-docs(F.replace("__all__ = ['f']", ''), 'no `__all__`')
-docs('__all__ = []\n@patch\ndef go(self:C, x): # how far\n    "Go."\n')
-docs('__all__ = []\n@patch\ndef go(self:C, x):\n    "Go."\n', 'parameter `x`')
-docs('__all__ = []\ndef _hidden(x): return x\ndef helper(x): return x\n')
-K = '__all__ = ["A", "B"]\nclass A:\n    "A thing."\n    def go(self)->int: # how far\n        "Go."\n        return 1\nclass B(A):\n    "Another."\n    def go(self): return 2\n'
-docs(K)
-docs(K.replace('B(A)', 'B'), 'has no docstring')
-docs(K.replace('        "Go."\n', ''), 'has no docstring')
-docs(K.replace('    def go(self): return 2', '    def before_fit(self): return 2'))
-docs(K.replace('    def go(self): return 2', '    def before_fit(self, x): return 2'), 'has no docstring')
+K = '''__all__ = ["A", "B"]
+class A:
+    "A thing."
+    def go(self)->int: # how far
+        "Go."
+        return 1
+class B(A):
+    "Another."
+    def go(self): return 2
+'''
 C = '''__all__ = ['C']
 class C:
     "A thing."
@@ -76,141 +62,193 @@ class C:
         return self.a + x
     def _private(self, x): return x
 '''
-docs(C)
-docs(C.replace('    "A thing."\n', ''), 'C has no docstring')
-docs(C.replace(' # the first', ''), 'C.__init__: parameter `a`')
-docs(C.replace('        "Twice `a`."\n', ''), 'C.double has no docstring')
-docs(C.replace(' # how much', ''), 'C.plus: parameter `x`')
-docs(C.replace(' # the sum', ''), 'C.plus: the result')
 T = '__all__ = ["T"]\nclass T(NamedTuple):\n    "A pair."\n    a:int # one\n    b:int # two\n'
-docs(T)
-docs(T.replace(' # two', ''), 'field `b`')
-docs('from collections import namedtuple\n__all__ = ["T"]\nT = namedtuple("T", "a b")\n', 'NamedTuple')
+HEAD = 'from typing import NamedTuple\nfrom fastcore.all import patch\nclass C: pass\n'
 
 
-# --- notebooks
+@pytest.mark.parametrize('src, part', [
+    (F, ''),
+    (F.replace('"Add `a` and `b`."', 'a'), 'has no docstring'),
+    (F.replace('`b`.', '`b`'), 'not a sentence'),
+    (F.replace('`b`.', '`b`. It is fast.'), 'more than one sentence'),
+    (F.replace('`b`.', '`b`, e.g. 1. and 2.5.'), ''),
+    (F.replace(' # the first', ''), 'parameter `a`'),
+    (F.replace(' # the second', ''), 'parameter `b`'),
+    (F.replace(' # the sum', ''), 'result'),
+    (F.replace(')->int: # the sum', '):'), 'result'),
+    (F.replace(')->int: # the sum', '): # the sum'), ''),
+    (F.replace(')->int: # the sum', ')->None:').replace('return a+b', 'print(a)'), ''),
+    (F.replace('a, # the first', 'a, c, # the first'), 'parameter `a`'),
+    (F.replace("['f']", "['f', 'g']"), '`g` is in `__all__`'),
+    (F.replace("__all__ = ['f']", ''), 'no `__all__`'),
+    ('__all__ = []\n@patch\ndef go(self:C, x): # how far\n    "Go."\n', ''),
+    ('__all__ = []\n@patch\ndef go(self:C, x):\n    "Go."\n', 'parameter `x`'),
+    ('__all__ = []\ndef _hidden(x): return x\ndef helper(x): return x\n', ''),
+    (K, ''),
+    (K.replace('B(A)', 'B'), 'has no docstring'),
+    (K.replace('        "Go."\n', ''), 'has no docstring'),
+    (K.replace('    def go(self): return 2', '    def before_fit(self): return 2'), ''),
+    (K.replace('    def go(self): return 2', '    def before_fit(self, x): return 2'), 'has no docstring'),
+    (C, ''),
+    (C.replace('    "A thing."\n', ''), 'C has no docstring'),
+    (C.replace(' # the first', ''), 'C.__init__: parameter `a`'),
+    (C.replace('        "Twice `a`."\n', ''), 'C.double has no docstring'),
+    (C.replace(' # how much', ''), 'C.plus: parameter `x`'),
+    (C.replace(' # the sum', ''), 'C.plus: the result'),
+    (T, ''),
+    (T.replace(' # two', ''), 'field `b`'),
+    ('from collections import namedtuple\n__all__ = ["T"]\nT = namedtuple("T", "a b")\n', 'NamedTuple'),
+])
+def test_docs(src, part, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f'example_{abs(hash(src))}'
+    (tmp_path/f'{name}.py').write_text(HEAD + src)
+    expect(complaints(name), part)
+
+
+# ---------------------------------------------------------------- notebooks
+
 def cell(src, outputs=(), n=None, kind='code'):
-    return dict(cell_type=kind, source=src, metadata={}, **(dict(outputs=list(outputs), execution_count=n) if kind == 'code' else {}))
+    more = dict(outputs=list(outputs), execution_count=n) if kind == 'code' else {}
+    return dict(cell_type=kind, source=src, metadata={}, **more)
 
-def book(*cells, part='', head='# Title\n\n> One sentence.'):
-    f = tmp/'x.ipynb'
-    f.write_text(json.dumps(dict(cells=[cell(head, kind='markdown'), *cells], metadata={}, nbformat=4, nbformat_minor=5)))
-    expect(check_notebooks.check(f), part)
 
 text = lambda s: dict(output_type='execute_result', data={'text/plain': s}, metadata={}, execution_count=None)
 png = dict(output_type='display_data', data={'image/png': 'abc', 'text/plain': '<Figure>'}, metadata={})
 html = lambda s: dict(output_type='display_data', data={'text/html': s}, metadata={})
 err = dict(output_type='error', ename='ValueError', evalue='no', traceback=[])
 warn = dict(output_type='stream', name='stderr', text='UserWarning: old')
-book(cell('1+1', [text('2')]))
-book(cell('1+1', [text('2')]), head='Title', part='Title')
-book(cell('1+1', [text('2')], 1), cell('2', [text('2')], 2))
-book(cell('1+1', [text('2')], 1), cell('2', [text('2')], 3), part='number 3 after number 1')
-book(cell('raise ValueError', [err]), part='stored error')
-book(cell('f()', [warn]), part='stored warning')
-book(cell('x = 1\nx', [text('1')]), cell('x'), part='has no output')
-book(cell('x', [text('1')]), cell('print(x)'), part='has no output')
-book(cell('x', [text('1')]), cell('#| eval: false\nx'))
-book(cell('x', [text('1')]), cell('x = 2'), cell('test_eq(x, 2)'), cell('x;'))
-book(cell('f(x)'), part='never run')
-book(cell('open("/home/me/a.png")', [text('1')]), part='/home/me')
-book(cell('p', [text("PosixPath('/root/.cache/a')")]), part='/root/')
-book(cell('p', [text("'/tmp/tmpab12/a'")]), part='/tmp/')
-book(cell('p', [text("see https://example.org/home/page")]))
-book(cell('show_image(x)', [png]), part='fig-alt')
-book(cell('#| fig-alt: A grey three on white.\nshow_image(x)', [png]))
-book(cell('x', [html('<img src="a.png">')]), part='without `alt`')
-book(cell('x', [html('<img src="a.png" alt="A three.">')]))
-book(cell('![](a.png)', kind='markdown'), part='without a text')
-book(cell('x', [text('a'*500_000)]), part='kB')
 
 
-# --- the README's commands, the wheel, the tour's results
-def readme(text, part=''):
-    try: checks.readme_command(text, 'nbdev_test'); got = []
-    except checks.Fail as e: got = [e]
-    expect(got, part)
+@pytest.mark.parametrize('head', ['# Title\n\n> One sentence.'])
+@pytest.mark.parametrize('cells, part', [
+    ([cell('1+1', [text('2')])], ''),
+    ([cell('1+1', [text('2')], 1), cell('2', [text('2')], 2)], ''),
+    ([cell('1+1', [text('2')], 1), cell('2', [text('2')], 3)], 'number 3 after number 1'),
+    ([cell('raise ValueError', [err])], 'stored error'),
+    ([cell('f()', [warn])], 'stored warning'),
+    ([cell('x = 1\nx', [text('1')]), cell('x')], 'has no output'),
+    ([cell('x', [text('1')]), cell('print(x)')], 'has no output'),
+    ([cell('x', [text('1')]), cell('#| eval: false\nx')], ''),
+    ([cell('x', [text('1')]), cell('x = 2'), cell('test_eq(x, 2)'), cell('x;')], ''),
+    ([cell('f(x)')], 'never run'),
+    ([cell('open("/home/me/a.png")', [text('1')])], '/home/me'),
+    ([cell('p', [text("PosixPath('/root/.cache/a')")])], '/root/'),
+    ([cell('p', [text("'/tmp/tmpab12/a'")])], '/tmp/'),
+    ([cell('p', [text("see https://example.org/home/page")])], ''),
+    ([cell('show_image(x)', [png])], 'fig-alt'),
+    ([cell('#| fig-alt: A grey three on white.\nshow_image(x)', [png])], ''),
+    ([cell('x', [html('<img src="a.png">')])], 'without `alt`'),
+    ([cell('x', [html('<img src="a.png" alt="A three.">')])], ''),
+    ([cell('![](a.png)', kind='markdown')], 'without a text'),
+    ([cell('x', [text('a'*500_000)])], 'kB'),
+])
+def test_notebooks(cells, part, head, tmp_path):
+    cells = [cell(head, kind='markdown'), *cells]
+    (tmp_path/'x.ipynb').write_text(json.dumps(dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)))
+    expect(check(tmp_path/'x.ipynb'), part)
 
-readme('Tests:\n\n```sh\npip install . && nbdev_test\n```\n')
-readme('Tests:\n\n```python\nnbdev_test\n```\n', '0 ```sh blocks')
-readme('```sh\nnbdev_test\n```\n```sh\nnbdev_test\n```\n', '2 ```sh blocks')
 
-expect(checks.unpinned('# x\na==1\nb==2; python_full_version >= "3.12"\n', 'a==1\nb==1'), '')
-expect(checks.unpinned('a==1\n', 'a==2'), 'a==2')
-expect(checks.unpinned('a==1\n', 'a==1\nc==1'), 'c==1')
+def test_notebooks_begin_with_a_title(tmp_path): test_notebooks([cell('1+1', [text('2')])], 'Title', 'Title', tmp_path)
 
-cfg = ConfigParser(delimiters=['='])
-cfg.read_string('[DEFAULT]\nlib_name=dl_course\nversion=0.1.0\nmin_python=3.11\nrequirements=torch>=2 numpy>=1\n')
-META = 'Version: 0.1.0\nRequires-Python: >=3.11\nRequires-Dist: torch>=2\nRequires-Dist: numpy>=1\nProvides-Extra: all\nProvides-Extra: dev\n'
-FILES = {'dl_course/a.py': '', 'dl_course/data/d.npz': 'd', 'dl_course/notebooks/f/x.ipynb': '{}', 'dl_course-0.1.0.dist-info/METADATA': META,
-         'dl_course-0.1.0.dist-info/entry_points.txt': 'dl_course=dl_course.tools.cli:main\ndl_course._modidx:d'}
 
-def wheel(part='', **change):
-    f = tmp/'x.whl'
-    with zipfile.ZipFile(f, 'w') as z:
+# ---------------------------------------------------------------- the README's commands, the wheel, the tour's results
+
+@pytest.mark.parametrize('text, part', [
+    ('Tests:\n\n```sh\npip install . && nbdev_test\n```\n', ''),
+    ('Tests:\n\n```python\nnbdev_test\n```\n', '0 ```sh blocks'),
+    ('```sh\nnbdev_test\n```\n```sh\nnbdev_test\n```\n', '2 ```sh blocks'),
+])
+def test_readme(text, part): expect(raised(readme_command, 'nbdev_test', text), part)
+
+
+@pytest.mark.parametrize('constraints, installed, part', [
+    ('# x\na==1\nb==2 ; python_full_version >= "3.12"\n', ['a==1', 'b==1'], ''),
+    ('a==1 ; sys_platform != "win32"\n', ['a==1'], ''),
+    ('a==1\n', ['a==2'], 'a==2'),
+    ('a==1 ; sys_platform != "win32"\n', ['a==2'], 'a==2'),
+    ('a==1\n', ['a==1', 'c==1'], 'c==1'),
+])
+def test_constraints(constraints, installed, part): expect(unpinned(constraints, installed), part)
+
+
+CFG = ConfigParser(delimiters=['='])
+CFG.read_string('[DEFAULT]\nlib_name=dl_course\nversion=0.1.0\nmin_python=3.11\nrequirements=torch>=2 numpy>=1\n')
+META = """Version: 0.1.0
+Requires-Python: >=3.11
+Requires-Dist: torch>=2
+Requires-Dist: numpy>=1
+Provides-Extra: all
+Provides-Extra: dev
+"""
+INFO = 'dl_course-0.1.0.dist-info'
+FILES = {'dl_course/a.py': '', 'dl_course/data/d.npz': 'd', 'dl_course/notebooks/f/x.ipynb': '{}', f'{INFO}/METADATA': META,
+         f'{INFO}/entry_points.txt': 'dl_course=dl_course.tools.cli:main\ndl_course._modidx:d'}
+
+
+@pytest.mark.parametrize('part, change', [
+    ('', {}),
+    ('lacks', {'dl_course/a.py': None}),
+    ('lacks', {'dl_course/notebooks/f/x.ipynb': None}),
+    ('no data', {'dl_course/data/d.npz': None}),
+    ('besides', {'nbs/x.ipynb': '{}'}),
+    ('more than 6', {'dl_course/data/d.npz': bytes(7_000_000)}),
+    ('lower bounds', {f'{INFO}/METADATA': META.replace('torch>=2', 'torch<3,>=2')}),
+    ('version', {f'{INFO}/METADATA': META.replace('0.1.0', '0.2')}),
+    ('entry point', {f'{INFO}/entry_points.txt': ''}),
+])
+def test_wheels(part, change, tmp_path):
+    with zipfile.ZipFile(tmp_path/'x.whl', 'w') as z:
         for k, v in {**FILES, **change}.items():
             if v is not None: z.writestr(k, v)
-    expect(checks.wheel_problems(f, ['dl_course/a.py', 'dl_course/data/d.npz', 'nbs/f/x.ipynb', 'nbs/_quarto.yml'], cfg['DEFAULT']), part)
-
-wheel()
-wheel('lacks', **{'dl_course/a.py': None})
-wheel('lacks', **{'dl_course/notebooks/f/x.ipynb': None})
-wheel('no data', **{'dl_course/data/d.npz': None})
-wheel('besides', **{'nbs/x.ipynb': '{}'})
-wheel('more than 6', **{'dl_course/data/d.npz': bytes(7_000_000)})
-wheel('lower bounds', **{'dl_course-0.1.0.dist-info/METADATA': META.replace('torch>=2', 'torch<3,>=2')})
-wheel('version', **{'dl_course-0.1.0.dist-info/METADATA': META.replace('0.1.0', '0.2')})
-wheel('entry point', **{'dl_course-0.1.0.dist-info/entry_points.txt': ''})
-
-def tour(data, part=''):
-    d = Path(tempfile.mkdtemp(dir=tmp))
-    if data is not None: (d/'results.json').write_text(json.dumps(dict(seed=42, results=data)))
-    try: checks.tour_results(d); got = []
-    except checks.Fail as e: got = [e]
-    expect(got, part)
-
-tour([dict(model=m, accuracy=.9) for m in 'abc'])
-tour([dict(model=m, accuracy=.9) for m in 'ab'], 'of 2 models')
-tour(None, 'results.json')
-tour([dict(model='a')], 'KeyError')
+    there = ['dl_course/a.py', 'dl_course/data/d.npz', 'nbs/f/x.ipynb', 'nbs/_quarto.yml']
+    expect(wheel_problems(tmp_path/'x.whl', there, CFG['DEFAULT']), part)
 
 
-# --- a name that only the notebook has, and an import left over
-def names(src, part=''):
-    f = tmp/'mod.py'
-    f.write_text(src)
-    out = subprocess.run([sys.executable, '-m', 'pyflakes', f.name], cwd=tmp, capture_output=True, text=True)
-    expect(checks.names_out_of_place(out.stdout + out.stderr, tmp), part)
+@pytest.mark.parametrize('data, part', [
+    ([dict(model=m, accuracy=.9) for m in 'abc'], ''),
+    ([dict(model=m, accuracy=.9) for m in 'ab'], 'of 2 models'),
+    (None, 'results.json'),
+    ([dict(model='a')], 'KeyError'),
+])
+def test_tours(data, part, tmp_path):
+    if data is not None: (tmp_path/'results.json').write_text(json.dumps(dict(seed=42, results=data)))
+    expect(raised(tour_results, tmp_path), part)
+
+
+# ---------------------------------------------------------------- names and layers
 
 N = 'from torch import tensor\n__all__ = ["f"]\ndef f(): return tensor([1])\n'
-names(N)
-names(N.replace('from torch import tensor\n', ''), "undefined name 'tensor'")
-names(N.replace('"f"', '"f", "g"'), "undefined name 'g'")
-names(N.replace('import tensor', 'import tensor, nn'), "'torch.nn' imported but unused")
-names('import fastcore.xtras # adds `ls` to Path\n' + N)
-names(N.replace('return tensor', 'x = 1; return tensor'))
-names(N + 'def (:\n', 'def (:')
-names('import fastcore.xtras # adds `ls` to Path\n' + N.replace('tensor([1])', 'nn.Linear(1, 1)'), "undefined name 'nn'")
 
 
-# --- the layers: a module that imports upwards, and one that is not in the list
-def layers(files, holds):
-    global good, bad
-    d = Path(tempfile.mkdtemp(dir=tmp))
-    (d/'dl_course').mkdir()
-    for k, v in {'__init__': '', **files}.items(): (d/'dl_course'/f'{k}.py').write_text(v)
-    conf = Path(__file__).parent.parent/'.importlinter'
-    p = subprocess.run(['lint-imports', '--no-cache', '--config', str(conf)], cwd=d, env={**os.environ, 'PYTHONPATH': str(d)},
-                       capture_output=True, text=True)
-    if (p.returncode == 0) == holds: good += 1
-    else:
-        bad += 1
-        print(f'lint-imports on {files}: {p.stdout[-600:]}{p.stderr[-300:]}')
+@pytest.mark.parametrize('src, part', [
+    (N, ''),
+    (N.replace('from torch import tensor\n', ''), 'Undefined name `tensor`'),
+    (N.replace('"f"', '"f", "g"'), 'Undefined name `g`'),
+    (N.replace('import tensor', 'import tensor, nn'), '`torch.nn` imported but unused'),
+    ('import fastcore.xtras # adds `ls` to Path\n' + N, ''),
+    (N.replace('return tensor', 'x = 1; return tensor'), ''),
+    (N + 'def (:\n', 'xpected'),
+    ('import fastcore.xtras # adds `ls` to Path\n' + N.replace('tensor([1])', 'nn.Linear(1, 1)'), 'Undefined name `nn`'),
+])
+def test_names(src, part, tmp_path):
+    (tmp_path/'mod.py').write_text(src)
+    expect(names_out_of_place(tmp_path, 'mod.py'), part)
 
-layers(dict(tensor='', sgd='from dl_course.tensor import x'), True)
-layers(dict(sgd='', tensor='from dl_course.sgd import x'), False)
-expect(checks.unlisted('(dl_course.tensor)', ['dl_course.__init__', 'dl_course.tensor']), '')
-expect(checks.unlisted('(dl_course.tensor)', ['dl_course.tensor', 'dl_course.tools.new']), 'tools.new')
 
-print(f'{good} good, {bad} bad')
-sys.exit(bool(bad))
+@pytest.mark.parametrize('files, status', [
+    (dict(tensor='', sgd='from dl_course.tensor import x'), 0),
+    (dict(sgd='', tensor='from dl_course.sgd import x'), 1),
+])
+def test_layers(files, status, tmp_path):
+    (tmp_path/'dl_course').mkdir()
+    for k, v in {'__init__': '', **files}.items(): (tmp_path/'dl_course'/f'{k}.py').write_text(v)
+    words = 'lint-imports', '--no-cache', '--config', ROOT/'.importlinter'
+    assert subprocess.run(words, cwd=tmp_path, env={**INSIDE, 'PYTHONPATH': str(tmp_path)}).returncode == status
+
+
+@pytest.mark.parametrize('modules, part', [
+    (['dl_course.__init__', 'dl_course.tensor'], ''),
+    (['dl_course.tensor', 'dl_course.tools.new'], 'tools.new'),
+])
+def test_listed(modules, part): expect(unlisted('(dl_course.tensor)', modules), part)

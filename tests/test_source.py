@@ -2,7 +2,6 @@
 import json
 import re
 import shutil
-
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -88,7 +87,8 @@ def test_exporting_and_cleaning_change_nothing(clone):
 
 def unlisted(config, modules):
     "The modules that the list of layers doesn't name."
-    return sorted({m for m in modules if m.rpartition('.')[2] not in ('__init__', '_modidx')} - set(re.findall(r'[\w.]+', config)))
+    listed = set(re.findall(r'[\w.]+', config))
+    return sorted({m for m in modules if m.rpartition('.')[2] not in ('__init__', '_modidx')} - listed)
 
 
 def test_modules_import_only_downwards(): ok('lint-imports', '--no-cache')
@@ -113,11 +113,11 @@ heavy = {o.partition('.')[0] for o in sys.modules} & set(sys.argv[2:])
 assert not heavy, f'it imports {sorted(heavy)}'
 '''
 HEAVY = 'torch', 'torchvision', 'fastai', 'timm', 'pandas', 'matplotlib', 'sklearn', 'onnx', 'onnxscript'
-LIGHT = ('check', 'prepare', 'files', 'onnxfile', 'predictor', 'sources', 'app.guard', 'app.serve', 'app.space', 'app.widget',
-         'app.page', 'tools.cli')
+LIGHT = ('check', 'prepare', 'files', 'onnxfile', 'predictor', 'sources', 'app.guard', 'app.serve', 'app.space',
+         'app.widget', 'app.page', 'tools.cli')
 
 
-@pytest.mark.parametrize('module', foundations())
+@pytest.mark.parametrize('module', list(foundations()))
 def test_foundations_do_without_fastai(module, away): ok('python', '-c', WITHOUT, module, 'fastai', cwd=away)
 
 
@@ -128,13 +128,14 @@ def test_what_uses_a_model_does_without_what_training_needs(module, away):
 
 def names_out_of_place(folder, *files):
     """What ruff says about names: those that nothing defines, and imports that nothing uses, unless a comment beside the
-    import says what it is for. In a notebook a name may come from a cell that is not exported, so the notebook's own test
-    does not notice."""
+    import says what it is for. In a notebook a name may come from a cell that is not exported, so the notebook's own
+    test does not notice."""
     rules = '--isolated', '--select=F401,F821,F822,F823', '--ignore-noqa', '--output-format=json'
     _, out = run('ruff', 'check', '--no-cache', *rules, *files, cwd=folder)
     for o in json.loads(out):
-        line = Path(o['filename']).read_text(encoding='utf-8').splitlines()[o['location']['row']-1]
-        if o['code'] != 'F401' or '#' not in line: yield f"{o['filename']}:{o['location']['row']}: {o['message']}"
+        file, row = Path(o['filename']), o['location']['row']
+        explained = o['code'] == 'F401' and '#' in file.read_text(encoding='utf-8').splitlines()[row-1]
+        if not explained: yield f'{file.name}:{row}: {o["message"]}'
 
 
 def test_modules_have_each_name_they_use():

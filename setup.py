@@ -1,7 +1,7 @@
 "Reads settings.ini, where every fact about the package stands, and puts the course's notebooks into the package."
+import shutil
 from configparser import ConfigParser
 from pathlib import Path
-import shutil
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py

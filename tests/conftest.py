@@ -6,6 +6,7 @@ import os
 import shutil
 
 import pytest
+
 from common import CONFIG, INSIDE, ROOT, Server, changes, copy_of, ok, run
 
 FLAGS = ('--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync '

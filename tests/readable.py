@@ -3,8 +3,11 @@
 They were run to the end, top to bottom, without an error; they hold nothing of the machine they were run on; each figure has a text
 that says what it shows; and they are small. Only the standard library is used.
 """
+import ast
+import json
+import re
+import sys
 from pathlib import Path
-import ast, json, re, sys
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX = 400_000

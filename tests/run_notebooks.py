@@ -4,9 +4,14 @@ For environments where nbdev 2 cannot be, such as one with the newest releases o
 out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the folder it stands in, and with one thread,
 as many at once as there are cores.
 """
+import json
+import os
+import re
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-import json, os, re, subprocess, sys, time
 
 LEFT_OUT = re.compile(r'^#\|\s*(eval:\s*false|notest|slow)\b|^\s*(import|from)\s+nbdev\b|\bnbdev_export\(', re.M)
 

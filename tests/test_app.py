@@ -28,6 +28,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from common import ROOT, TOO_WIDE, free_port
 
 pytestmark = pytest.mark.xdist_group('app')

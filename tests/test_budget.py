@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 
 import pytest
+
 from common import ROOT, tracked
 
 # Generated lines, everything counted.

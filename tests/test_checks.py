@@ -5,6 +5,7 @@ import zipfile
 from configparser import ConfigParser
 
 import pytest
+
 from common import INSIDE, ROOT, readme_command
 from documented import complaints
 from readable import check

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common import ROOT, TOO_WIDE, Server, obstacles
 from PIL import Image
 
+from common import ROOT, TOO_WIDE, Server, obstacles
 from dl_course.app.page import _RUNTIME
 from dl_course.app.page import page as write_page
 from dl_course.prepare import Prepare

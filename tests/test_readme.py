@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from common import OUTSIDE, ROOT, changes, copy_of, ok, readme_command, tail, tracked
 
 NOTEBOOKS = tracked('nbs/*.ipynb')

@@ -4,6 +4,7 @@ import runpy
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+
 from common import CONFIG, ROOT, TOO_WIDE, changes, obstacles, ok, tail, tracked
 
 pytestmark = pytest.mark.xdist_group('site')

@@ -6,11 +6,12 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
-from common import CONFIG, INSIDE, OUTSIDE, ROOT, changes, ok, run, tracked
-from documented import complaints
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from common import CONFIG, INSIDE, OUTSIDE, ROOT, changes, ok, run, tracked
+from documented import complaints
 from readable import check
 
 NOTEBOOKS = tracked('nbs/*.ipynb')

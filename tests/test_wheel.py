@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from common import CONFIG, OUTSIDE, ROOT, ok, run, tail, tracked
 
 pytestmark = pytest.mark.xdist_group('wheel')

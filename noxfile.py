@@ -19,7 +19,7 @@ HEAD = '''\
 #
 # It only says which version is taken *if* a package is needed, so that one file serves Linux, macOS and Windows.
 # NVIDIA's packages and Triton are left out: torch itself says which ones it needs.
-# Made by `nox -s constraints`, which keeps the versions that are here already; `nox -s constraints -- --upgrade` takes new ones.
+# Made by `nox -s constraints`, which keeps these versions; `nox -s constraints -- --upgrade` takes new ones.
 
 '''
 
@@ -54,7 +54,7 @@ def build(session):
 
 
 def story(session, notebooks):
-    "Import every module, run the tour, copy the course, and run notebooks with no tool but IPython: away from the checkout."
+    "Import every module, run the tour, copy the course, and run notebooks with no tool but IPython: all elsewhere."
     session.chdir(session.create_tmp())
     session.run('python', '-c', IMPORTS)
     for words in (('tour', '--out', 'tour'), ('start', 'course')): session.run('dl_course', *words)
@@ -88,9 +88,9 @@ def oldest(session):
 def constraints(session):
     "Make constraints.txt again."
     session.install('uv')
-    out = session.run('uv', 'pip', 'compile', '-q', '--universal', '--python-version', '3.11', '--extra', 'dev', 'setup.py',
-                      '--no-annotate', '--no-header', '-o', 'constraints.txt', *session.posargs, silent=True)
-    session.log(out or 'resolved')
+    words = 'uv pip compile -q --universal --python-version 3.11 --extra dev --no-annotate --no-header'.split()
+    session.run(*words, 'setup.py', '-o', 'constraints.txt', *session.posargs, silent=True)
     file = ROOT/'constraints.txt'
-    pins = [o for o in file.read_text(encoding='utf-8').splitlines() if not re.match(r'#|$|nvidia-|cuda-|triton=|pip=', o)]
+    left_out = re.compile(r'#|$|nvidia-|cuda-|triton=|pip=')
+    pins = [o for o in file.read_text(encoding='utf-8').splitlines() if not left_out.match(o)]
     file.write_text(HEAD + '\n'.join(pins) + '\n', encoding='utf-8')

@@ -1,7 +1,8 @@
 """Is everything public documented?
 
 For each name in a module's `__all__`, and each method that `@patch` adds to a class: a docstring of one sentence, and
-beside every parameter and every result other than None a comment that says what it is, as fastcore's docments reads them.
+beside every parameter and every result other than None a comment that says what it is, as fastcore's docments reads
+them.
 """
 import ast
 import inspect

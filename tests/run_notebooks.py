@@ -1,8 +1,8 @@
 """Runs notebooks with nothing but the installed package and IPython:  `python run_notebooks.py NOTEBOOK_OR_FOLDER ...`
 
-For environments where nbdev 2 cannot be, such as one with the newest releases of everything: cells that import or call nbdev are left
-out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the folder it stands in, and with one thread,
-as many at once as there are cores.
+For environments where nbdev 2 cannot be, such as one with the newest releases of everything: cells that import or call
+nbdev are left out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the
+folder it stands in, and with one thread, as many at once as there are cores.
 """
 import json
 import os
@@ -40,8 +40,9 @@ def main(args):
     def start(f):
         "Run a notebook in a new process; the seconds it took, and the process."
         begin = time.time()
-        p = subprocess.run([sys.executable, Path(__file__).resolve(), '--one', f.resolve()], env={**os.environ, 'OMP_NUM_THREADS': '1'},
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
+        words = sys.executable, Path(__file__).resolve(), '--one', f.resolve()
+        p = subprocess.run(words, text=True, errors='replace',
+                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return time.time()-begin, p
     failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -15,8 +15,8 @@ CORE = dict(
     schedules=130, optimizer=370, models=40, metrics=220, learner=350, using=400, callbacks=330, onecycle=210)
 OTHERS = {
     'predictor': 200, 'saving': 160, 'graph': 230, 'onnxfile': 310, 'novelty': 180, 'files': 310, 'sources': 220,
-    'lasting.explain': 120, 'lasting.state': 190, 'lasting.fastai': 130, 'lasting.learner': 130, 'lasting.checkpoint': 170,
-    'lasting.parallel': 130, 'lasting.pixels': 100, 'lasting.optim': 60,
+    'lasting.explain': 120, 'lasting.state': 190, 'lasting.fastai': 130, 'lasting.learner': 130,
+    'lasting.checkpoint': 170, 'lasting.parallel': 130, 'lasting.pixels': 100, 'lasting.optim': 60,
     'vision.learner': 360, 'vision.sources': 190, 'vision.compare': 190, 'vision.photos': 100, 'vision.sound': 70,
     'look.interpret': 350, 'look.verify': 110, 'look.moves': 250, 'look.cleaner': 400,
     'look.widget': 120,

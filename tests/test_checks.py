@@ -183,7 +183,8 @@ Provides-Extra: all
 Provides-Extra: dev
 """
 INFO = 'dl_course-0.1.0.dist-info'
-FILES = {'dl_course/a.py': '', 'dl_course/data/d.npz': 'd', 'dl_course/notebooks/f/x.ipynb': '{}', f'{INFO}/METADATA': META,
+FILES = {'dl_course/a.py': '', 'dl_course/data/d.npz': 'd', 'dl_course/notebooks/f/x.ipynb': '{}',
+         f'{INFO}/METADATA': META,
          f'{INFO}/entry_points.txt': 'dl_course=dl_course.tools.cli:main\ndl_course._modidx:d'}
 
 
@@ -230,7 +231,7 @@ N = 'from torch import tensor\n__all__ = ["f"]\ndef f(): return tensor([1])\n'
     ('import fastcore.xtras # adds `ls` to Path\n' + N, ''),
     (N.replace('return tensor', 'x = 1; return tensor'), ''),
     (N + 'def (:\n', 'xpected'),
-    ('import fastcore.xtras # adds `ls` to Path\n' + N.replace('tensor([1])', 'nn.Linear(1, 1)'), 'Undefined name `nn`'),
+    ('import fastcore.xtras # adds `ls`\n' + N.replace('tensor([1])', 'nn.Linear(1, 1)'), 'Undefined name `nn`'),
 ])
 def test_names(src, part, tmp_path):
     (tmp_path/'mod.py').write_text(src)

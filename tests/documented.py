@@ -64,7 +64,7 @@ def function(f, label, method=False, init=False, prop=False):
 
 def bare(m):
     "The function in a property, class method or static method, also in those of fastcore."
-    inside = (getattr(m, o, None) for o in ('fget', 'func', '__func__', 'f'))
+    inside = (getattr(m, o, None) for o in ('fget', 'func', '__func__', 'f', '__wrapped__'))
     return next(filter(inspect.isfunction, [m, *inside]), None)
 
 
@@ -73,7 +73,7 @@ def own(cls, module):
     above = [b for b in cls.__mro__[1:] if b.__module__ == module.__name__]
     for name, m in vars(cls).items():
         f = bare(m)
-        if not inspect.isfunction(f) or f.__module__ != module.__name__ or f.__code__.co_filename[0] == '<': continue
+        if f is None or f.__module__ != module.__name__ or f.__code__.co_filename[0] == '<': continue
         if EVENT.fullmatch(name) and f.__code__.co_argcount == 1: continue
         if any(getattr(vars(b).get(name), '__doc__', None) for b in above): continue
         if name == '__init__' or not name.startswith('_'): yield name, m, f
@@ -84,7 +84,8 @@ def fields(cls):
     lines, _ = inspect.getsourcelines(cls)
     for n in tree(cls).body:
         if not isinstance(n, ast.AnnAssign) or n.target.id.startswith('_'): continue
-        if not any('#' in lines[i] for i in (n.lineno-1, n.lineno-2) if i == n.lineno-1 or lines[i].lstrip()[0] == '#'):
+        above, line = lines[n.lineno-2:n.lineno]
+        if '#' not in line and not above.strip().startswith('#'):
             yield f'{cls.__name__}: field `{n.target.id}` is not documented'
 
 
@@ -117,7 +118,7 @@ def complaints(module):
         elif isinstance(o, type) and re.search(rf'^{n}\s*=\s*(\w+\.)?namedtuple\(', inspect.getsource(module), re.M):
             yield f'{n}: write it as a class on `NamedTuple`, so that its fields can be documented'
         elif isinstance(o, type): yield from klass(o, module)
-        elif inspect.isfunction(o): yield from function(o, n)
+        elif f := bare(o): yield from function(f, n)
     for o, name in patched(module):
         prop = isinstance(o, property)
         yield from function(bare(o), f'(patched) {name}', method=True, prop=prop)

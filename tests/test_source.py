@@ -146,6 +146,10 @@ def test_modules_have_each_name_they_use():
 def test_ruff(): ok('ruff', 'check', '--no-cache')
 
 
+@pytest.mark.parametrize('words', [('pre-commit', 'validate-config'), ('nox', '--list')], ids=' '.join)
+def test_tools_can_read_their_files(words): ok(*words)
+
+
 @pytest.mark.parametrize('module', MODULES)
 def test_documented(module): assert not list(complaints(dotted(module)))
 

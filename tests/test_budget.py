@@ -127,9 +127,10 @@ def test_the_core_imports_nothing_of_the_other_parts(name):
 
 @pytest.mark.parametrize('notebook', PAGES)
 def test_page(notebook):
-    text = (ROOT/notebook).read_bytes()
-    assert len(text)/1000 <= PAGE/1000
-    assert len(json.loads(text)['cells']) <= CELLS
+    text = (ROOT/notebook).read_text(encoding='utf-8')
+    size, cells = len(text.encode()), len(json.loads(text)['cells'])
+    assert size <= PAGE
+    assert cells <= CELLS
 
 
 def test_half_of_the_pages_are_smaller(): assert statistics.median((ROOT/p).stat().st_size for p in PAGES) < MEDIAN

@@ -1,7 +1,7 @@
 "Reads settings.ini, where every fact about the package stands, and puts the course's notebooks into the package."
+import shutil
 from configparser import ConfigParser
 from pathlib import Path
-import shutil
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
@@ -17,7 +17,7 @@ STATUS = {'3': '3 - Alpha', '4': '4 - Beta', '5': '5 - Production/Stable'}
 
 
 def extras():
-    "Every `<name>_requirements` as an extra, with `all` for what a reader may want and `dev` for the tools on top of it."
+    "Every `<name>_requirements` as an extra, with `all` for what readers may want and `dev` for the tools on top."
     ex = {k.removesuffix('_requirements'): v.split() for k, v in cfg.items() if k.endswith('_requirements')}
     dev = ex.pop('dev')
     ex['all'] = sorted({r for rs in ex.values() for r in rs})
@@ -44,7 +44,9 @@ setup(
     long_description=(HERE/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     python_requires='>=' + cfg['min_python'], install_requires=cfg['requirements'].split(), extras_require=extras(),
     packages=find_packages(include=[cfg['lib_name'] + '*']), include_package_data=True, zip_safe=False,
-    entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},
+    entry_points={'console_scripts': cfg['console_scripts'].split(),
+                  'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},
     project_urls={'Documentation': cfg['doc_host'] + cfg['doc_baseurl']}, cmdclass={'build_py': BuildWithNotebooks},
-    classifiers=[f"Development Status :: {STATUS[cfg['status']]}", f"Intended Audience :: {cfg['audience']}", f"Natural Language :: {cfg['language']}",
-                 'Programming Language :: Python :: 3', 'Topic :: Education', 'Topic :: Scientific/Engineering :: Artificial Intelligence'])
+    classifiers=[f"Development Status :: {STATUS[cfg['status']]}", f"Intended Audience :: {cfg['audience']}",
+                 f"Natural Language :: {cfg['language']}", 'Programming Language :: Python :: 3', 'Topic :: Education',
+                 'Topic :: Scientific/Engineering :: Artificial Intelligence'])

@@ -1,12 +1,17 @@
 """Runs notebooks with nothing but the installed package and IPython:  `python run_notebooks.py NOTEBOOK_OR_FOLDER ...`
 
-For environments where nbdev 2 cannot be, such as one with the newest releases of everything: cells that import or call nbdev are left
-out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the folder it stands in, and with one thread,
-as many at once as there are cores.
+For environments where nbdev 2 cannot be, such as one with the newest releases of everything: cells that import or call
+nbdev are left out, and so are those that nbdev_test leaves out. Each notebook runs in a process of its own, in the
+folder it stands in, and with one thread, as many at once as there are cores.
 """
+import json
+import os
+import re
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-import json, os, re, subprocess, sys, time
 
 LEFT_OUT = re.compile(r'^#\|\s*(eval:\s*false|notest|slow)\b|^\s*(import|from)\s+nbdev\b|\bnbdev_export\(', re.M)
 
@@ -35,8 +40,9 @@ def main(args):
     def start(f):
         "Run a notebook in a new process; the seconds it took, and the process."
         begin = time.time()
-        p = subprocess.run([sys.executable, Path(__file__).resolve(), '--one', f.resolve()], env={**os.environ, 'OMP_NUM_THREADS': '1'},
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
+        words = sys.executable, Path(__file__).resolve(), '--one', f.resolve()
+        p = subprocess.run(words, text=True, errors='replace',
+                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return time.time()-begin, p
     failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,18 +1,20 @@
-"""Are the notebooks fit to be read?  `python .ci/check_notebooks.py [FILE ...] [--json]`, by default every one under nbs.
+"""Are the notebooks fit to be read?
 
-They were run to the end, top to bottom, without an error; they hold nothing of the machine they were run on; each figure has a text
-that says what it shows; and they are small. Only the standard library is used.
+They were run to the end, top to bottom, without an error; they hold nothing of the machine they were run on; each
+figure has a text that says what it shows; and they are small.
 """
+import ast
+import json
+import re
 from pathlib import Path
-import ast, json, re, sys
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX = 400_000
 PATHS = re.compile(r'(?<![\w.:/])/(?:work|root|home|Users|opt|mnt|venv)/[\w.~-]+|[A-Z]:\\Users\\|site-packages/')
 TEMP = re.compile(r'(?<![\w.:/])/(?:private/)?(?:tmp|var/folders)/[\w.-]+')
 IMAGES = ('image/png', 'image/jpeg', 'image/svg+xml', 'image/gif')
-NO_VALUE = re.compile(r'test_\w+|assert_\w+|nbdev_export|show|close|set_\w+|manual_seed|seed|append|add|update|extend|clear|sort|'
-                      r'backward|zero_grad|step|simplefilter|filterwarnings')
+NO_VALUE = re.compile(r'test_\w+|assert_\w+|nbdev_export|show|close|set_\w+|manual_seed|seed|append|add|update|extend|'
+                      r'clear|sort|backward|zero_grad|step|simplefilter|filterwarnings')
 
 
 def text(x): return ''.join(x) if isinstance(x, list) else x or ''
@@ -28,7 +30,8 @@ def value(src):
     try: body = ast.parse(src).body
     except SyntaxError: return ''
     for node in body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and getattr(node.value.func, 'id', '') == 'print': return 'yes'
+        call = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(call, ast.Call) and getattr(call.func, 'id', '') == 'print': return 'yes'
     if not body or not isinstance(body[-1], ast.Expr) or src.rstrip().endswith(';'): return ''
     last = body[-1].value
     if isinstance(last, ast.Constant): return '' if last.value in (None, ...) else 'yes'
@@ -47,7 +50,8 @@ def check(path):
     except ValueError as e: return [f'not a notebook: {e}']
     cells = nb.get('cells') or []
     first = text(cells[0]['source']) if cells else ''
-    if not re.match(r'(---\n.*?\n---\s*)?#\s+\S.*\n\s*\n?> *\S', first, re.S): bad.append('cell 1 is not `# Title` and `> one sentence`')
+    if not re.match(r'(---\n.*?\n---\s*)?#\s+\S.*\n\s*\n?> *\S', first, re.S):
+        bad.append('cell 1 is not `# Title` and `> one sentence`')
     count = 0
     code = [c for c in cells if c['cell_type'] == 'code' and text(c['source']).strip()]
     if code and not any(c.get('outputs') for c in code) and any(value(text(c['source'])) for c in code):
@@ -67,12 +71,14 @@ def check(path):
             if n != count + 1: say(f'run as number {n} after number {count}: run the notebook from the top')
             count = n
         if d.get('eval', '').strip() == 'false': continue
-        if not outs and value(src) == 'yes': say(f'shows something, but has no output: {src.strip().splitlines()[-1][:60]!r}')
+        if not outs and value(src) == 'yes':
+            say(f'shows something, but has no output: {src.strip().splitlines()[-1][:60]!r}')
         figure = False
         for o in outs:
             kind = o['output_type']
             if kind == 'error': say(f"a stored error: {o.get('ename')}: {o.get('evalue', '')[:80]}")
-            if kind == 'stream' and o.get('name') == 'stderr': say(f"a stored warning: {text(o['text']).strip()[:80]!r}")
+            if kind == 'stream' and o.get('name') == 'stderr':
+                say(f"a stored warning: {text(o['text']).strip()[:80]!r}")
             data = o.get('data', {})
             figure |= any(k in data for k in IMAGES)
             for mime, val in [*data.items(), ('stream', o.get('text', ''))]:
@@ -84,18 +90,3 @@ def check(path):
                         if not re.search(r'\balt\s*=\s*["\']?[^"\'\s>]', tag): say('an HTML image without `alt`')
         if figure and len(d.get('fig-alt', '').strip(' "\'')) < 10: say('a figure without `#| fig-alt: what it shows`')
     return bad
-
-
-def notebooks(): return [p for p in sorted((ROOT/'nbs').rglob('*.ipynb')) if not any(q.startswith(('.', '_')) for q in p.relative_to(ROOT).parts)]
-
-
-def main(args):
-    files = [Path(a) for a in args if not a.startswith('-')] or notebooks()
-    res = [dict(file=f.resolve().relative_to(ROOT).as_posix() if f.resolve().is_relative_to(ROOT) else f.name, bad=check(f)) for f in files]
-    if '--json' in args: print(json.dumps(res))
-    else:
-        for r in res: print(r['file'], *(f"\n  {b}" for b in r['bad']) if r['bad'] else ['fine'])
-    return any(r['bad'] for r in res)
-
-
-if __name__ == '__main__': sys.exit(main(sys.argv[1:]))

@@ -101,6 +101,38 @@ class Recorder(Callback):
         names = [n for n in self.metric_names if n not in ('epoch','time')]
         return pd.DataFrame(self.rows, columns=names).rename_axis('epoch')
 
+    def plot_loss(self,
+                  skip_start:int=5, # batches at the beginning that are left out
+                  with_valid:bool=True, # whether the validation loss is drawn, too
+                  log:bool=False, # whether the axis of the loss is logarithmic
+                  ax=None, # matplotlib axes to draw on; by default a new figure
+                 )->plt.Axes: # the axes drawn on
+        "Draw the smoothed training loss of each batch, and the validation loss of each epoch."
+        ax = ax or plt.subplots(figsize=(6,3.5))[1]
+        skip = skip_start if len(self.losses)>skip_start+1 else 0
+        ax.plot(range(skip+1, len(self.losses)+1), self.losses[skip:], label='train (running mean)')
+        known = [(i, row['valid_loss']) for i,row in zip(self.iters, self.rows) if 'valid_loss' in row and i>skip]
+        if known and with_valid: ax.plot(*zip(*known), 'o--', label='valid')
+        if log: ax.set_yscale('log')
+        ax.set(xlabel='batch', ylabel='loss')
+        ax.legend()
+        return ax
+
+    def plot_sched(self,
+                   keys=None, # names of hyperparameters, by default all that were scheduled: lr and perhaps mom
+                   figsize=None, # width and height in inches
+                  ): # the axes, one for each
+        "Draw how the learning rate, and what else was scheduled, went; raises `ValueError` when nothing was recorded."
+        check('plot_sched', None if self.lrs else ValueError('nothing was recorded yet; call learn.fit first'))
+        hps = self.hps or {'lr': self.lrs}
+        keys = _listed(keys) or list(hps)
+        fig,axs = plt.subplots(1, len(keys), figsize=figsize or (4.5*len(keys),3), squeeze=False)
+        for k,ax in zip(keys, axs[0]):
+            ax.plot(range(1, len(hps[k])+1), hps[k])
+            ax.set(xlabel='batch', ylabel={'lr': 'learning rate', 'mom': 'momentum'}.get(k, k))
+        fig.tight_layout()
+        return axs[0]
+
 def _plain_number(v):
     "A number that came as a tensor or a NumPy scalar."
     return v.item() if isinstance(v, (Tensor, np.generic)) and np.ndim(v)==0 else v
@@ -122,42 +154,6 @@ def logger(self:Learner,
           ):
     "Print a row of the log."
     print(_row(self.recorder.metric_names, log))
-
-# %% ../nbs/foundations/06b_using.ipynb #4e240d1a
-@patch
-def plot_loss(self:Recorder,
-              skip_start:int=5, # batches at the beginning that are left out
-              with_valid:bool=True, # whether the validation loss is drawn, too
-              log:bool=False, # whether the axis of the loss is logarithmic
-              ax=None, # matplotlib axes to draw on; by default a new figure
-             )->plt.Axes: # the axes drawn on
-    "Draw the smoothed training loss of each batch, and the validation loss of each epoch."
-    ax = ax or plt.subplots(figsize=(6,3.5))[1]
-    skip = skip_start if len(self.losses)>skip_start+1 else 0
-    ax.plot(range(skip+1, len(self.losses)+1), self.losses[skip:], label='train (running mean)')
-    known = [(i, row['valid_loss']) for i,row in zip(self.iters, self.rows) if 'valid_loss' in row and i>skip]
-    if known and with_valid: ax.plot(*zip(*known), 'o--', label='valid')
-    if log: ax.set_yscale('log')
-    ax.set(xlabel='batch', ylabel='loss')
-    ax.legend()
-    return ax
-
-# %% ../nbs/foundations/06b_using.ipynb #34f62e42
-@patch
-def plot_sched(self:Recorder,
-               keys=None, # names of hyperparameters, by default all that were scheduled: lr and perhaps mom
-               figsize=None, # width and height in inches
-              ): # the axes, one for each
-    "Draw how the learning rate, and what else was scheduled, went; raises `ValueError` when nothing was recorded."
-    check('plot_sched', None if self.lrs else ValueError('nothing was recorded yet; call learn.fit first'))
-    hps = self.hps or {'lr': self.lrs}
-    keys = _listed(keys) or list(hps)
-    fig,axs = plt.subplots(1, len(keys), figsize=figsize or (4.5*len(keys),3), squeeze=False)
-    for k,ax in zip(keys, axs[0]):
-        ax.plot(range(1, len(hps[k])+1), hps[k])
-        ax.set(xlabel='batch', ylabel={'lr': 'learning rate', 'mom': 'momentum'}.get(k, k))
-    fig.tight_layout()
-    return axs[0]
 
 # %% ../nbs/foundations/06b_using.ipynb #3703900c
 @contextmanager

@@ -14,24 +14,24 @@ CORE = dict(
     check=120, tensor=330, datasets=300, baseline=140, sgd=340, prepare=270, dataloader=330, loaders=220, images=240,
     schedules=130, optimizer=370, models=40, metrics=220, learner=350, using=400, callbacks=330, onecycle=210)
 OTHERS = {
-    'predictor': 200, 'saving': 160, 'graph': 230, 'onnxfile': 310, 'novelty': 180, 'files': 310, 'sources': 220,
-    'lasting.explain': 120, 'lasting.state': 190, 'lasting.fastai': 130, 'lasting.learner': 130,
+    'predictor': 200, 'saving': 160, 'graph': 230, 'onnxfile': 310, 'novelty': 180, 'files': 370, 'sources': 220,
+    'lasting.explain': 120, 'lasting.state': 190, 'lasting.fastai': 140, 'lasting.learner': 130,
     'lasting.checkpoint': 170, 'lasting.parallel': 130, 'lasting.pixels': 100, 'lasting.optim': 60,
     'vision.learner': 360, 'vision.sources': 190, 'vision.compare': 190, 'vision.photos': 100, 'vision.sound': 70,
     'look.interpret': 350, 'look.verify': 110, 'look.moves': 250, 'look.cleaner': 400,
     'look.widget': 120,
     'app.serve': 260, 'app.guard': 340, 'app.space': 210, 'app.widget': 60, 'app.page': 100,
-    'tools.cli': 200, 'tools.start': 90, 'tools.tour': 210, 'tools.train': 110, 'tools.bench': 400, 'tools.site': 350,
-    'tools.digits': 100, 'tools.exercises': 70, 'all': 100}
+    'tools.cli': 200, 'tools.start': 90, 'tools.tour': 260, 'tools.train': 130, 'tools.bench': 400, 'tools.counts': 110,
+    'tools.site': 400, 'tools.digits': 100, 'tools.exercises': 80, 'all': 110}
 BUDGETS = CORE | OTHERS
 TOTAL = {('predictor', 'saving'): 350, tuple(CORE): 4300}
 MODULE, LINE, BODY, RAISES, CELLS, PAGE, MEDIAN = 400, 120, 12, 3, 120, 300_000, 150_000
 AT_A_DOOR = {'datasets'}                        # of the core, but its job is to check
 BELOW = {'files', 'sources'}                    # how files and folders are read stands below the core
 # Private names with two meanings, as yet. This list only shrinks.
-SHARED = set("""
-    _ask _by_hand _bytes _checked _class_names _copied _copy _digits _facts _local _main _not_loaders _page
-    _pair _plain _put_back _sets _shared _start _title _train _turn""".split())
+SHARED = {'_by_hand', '_start'}
+# Pages that are too long, as yet, with their cells and bytes. This list only shrinks.
+LONG = {'nbs/lessons/01_image_classifier.ipynb': (140, 400_000), 'nbs/lessons/02_production.ipynb': (125, 360_000)}
 
 NAMES = [f.removeprefix('dl_course/').removesuffix('.py').replace('/', '.') for f in tracked('dl_course/*.py')]
 NAMES = [n for n in NAMES if n.rpartition('.')[2] not in ('__init__', '_modidx')]
@@ -103,6 +103,11 @@ def test_no_patch_on_a_class_of_the_same_module(name):
     assert not found
 
 
+def test_reading_times():
+    from dl_course.tools.counts import write_times
+    assert not write_times(ROOT/'nbs', check=True), 'run python -m dl_course.tools.counts'
+
+
 def test_a_private_name_has_one_meaning():
     where = defaultdict(set)
     for name, tree in TREE.items():
@@ -129,8 +134,9 @@ def test_the_core_imports_nothing_of_the_other_parts(name):
 def test_page(notebook):
     text = (ROOT/notebook).read_text(encoding='utf-8')
     size, cells = len(text.encode()), len(json.loads(text)['cells'])
-    assert size <= PAGE
-    assert cells <= CELLS
+    most_cells, most_bytes = LONG.get(notebook, (CELLS, PAGE))
+    assert cells <= most_cells
+    assert size <= most_bytes
 
 
 def test_half_of_the_pages_are_smaller(): assert statistics.median((ROOT/p).stat().st_size for p in PAGES) < MEDIAN

@@ -18,8 +18,8 @@ def code_lines(source:str, # of a module
     "Count the lines of code in a program."
     docs = set()
     for node in ast.walk(ast.parse(source)):
-        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None
-        if documented: docs |= set(range(node.body[0].lineno, node.body[0].end_lineno+1))
+        can_have = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if can_have and ast.get_docstring(node) is not None: docs |= set(range(node.body[0].lineno, node.body[0].end_lineno+1))
     empty = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     lines = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

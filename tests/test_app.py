@@ -31,7 +31,6 @@ import pytest
 
 from common import ROOT, TOO_WIDE, free_port
 
-pytestmark = pytest.mark.xdist_group('app')
 WIDTHS = ((1100, 'light'), (390, 'dark'))
 UNLIKE = 'This is unlike what the model knows'
 CHECKOUT = {'PYTHONPATH': str(ROOT)}

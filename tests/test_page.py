@@ -27,7 +27,6 @@ from dl_course.app.page import _RUNTIME
 from dl_course.app.page import page as write_page
 from dl_course.prepare import Prepare
 
-pytestmark = pytest.mark.xdist_group('page')
 VERSION = '1.30.0'
 N_PHOTOS = 40                                             # to compare with Python
 SEVEN = [(80, 60), (200, 60), (150, 140), (120, 230)]      # where the pen goes, on a board of 280 x 280

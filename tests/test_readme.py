@@ -19,7 +19,6 @@ SAID = Path(LOG).read_text(encoding='utf-8', errors='replace') if LOG else ''
 
 
 @pytest.mark.skipif(not os.environ.get('CI'), reason='installs everything anew: set CI')
-@pytest.mark.xdist_group('main job')
 def test_main_job(tmp_path):
     "In a clean copy of its own, in which it leaves no file that git would see."
     copy = copy_of(ROOT, tmp_path/'main job'/'dl_course')

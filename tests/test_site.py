@@ -7,7 +7,6 @@ import pytest
 
 from common import CONFIG, ROOT, TOO_WIDE, changes, obstacles, ok, tail, tracked
 
-pytestmark = pytest.mark.xdist_group('site')
 PHONE, DESK = dict(width=390, height=844), dict(width=1280, height=900)
 
 # What the tests ask of a page. Each is JavaScript that runs in it.

@@ -14,7 +14,6 @@ import pytest
 
 from common import CONFIG, OUTSIDE, ROOT, ok, run, tail, tracked
 
-pytestmark = pytest.mark.xdist_group('wheel')
 WHEEL_MAX, TOUR_MAX, LESSONS_MAX = 6_000_000, 60, 600
 RUN_NOTEBOOKS = ROOT/'tests'/'run_notebooks.py'
 

@@ -9,7 +9,7 @@ __all__ = ['FORMAT', 'write_new', 'free_name', 'atomic_folder', 'write_tensors',
 import hashlib, itertools, json, math, os, re, shutil, stat, time, uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator
+from collections.abc import Iterator
 import numpy as np
 from .check import check, of_type
 try: import fcntl

@@ -200,7 +200,7 @@ class Guard:
             nonlocal more
             if not more: return await receive()
             try: message = await asyncio.wait_for(receive(), max(0, end - time.monotonic()))
-            except asyncio.TimeoutError: raise _Refused(408, 'The request took too long.') from None
+            except TimeoutError: raise _Refused(408, 'The request took too long.') from None
             more = message.get('more_body', False)
             return message
         return _receive

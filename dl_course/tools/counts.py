@@ -19,7 +19,8 @@ def code_lines(source:str, # of a module
     docs = set()
     for node in ast.walk(ast.parse(source)):
         can_have = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-        if can_have and ast.get_docstring(node) is not None: docs |= set(range(node.body[0].lineno, node.body[0].end_lineno+1))
+        if not can_have or ast.get_docstring(node) is None: continue
+        docs |= set(range(node.body[0].lineno, node.body[0].end_lineno+1))
     empty = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     lines = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

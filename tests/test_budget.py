@@ -106,6 +106,11 @@ def test_no_patch_on_a_class_of_the_same_module(name):
     assert not found
 
 
+def test_the_start_page_says_how_large_the_core_is():
+    from dl_course.tools.counts import core_lines
+    assert '{modules} modules, {lines:,} lines'.format(**core_lines()) in (ROOT/'README.md').read_text(encoding='utf-8')
+
+
 def test_reading_times():
     from dl_course.tools.counts import write_times
     assert not write_times(ROOT/'nbs', check=True), 'run python -m dl_course.tools.counts'

@@ -124,6 +124,7 @@ PAGES = sorted(map(page_of, tracked('nbs/*.ipynb')))
 def test_each_notebook_has_its_page(site):
     pages = {f.relative_to(site.folder).as_posix() for f in site.folder.rglob('*.html') if 'site_libs' not in f.parts}
     assert pages == set(PAGES)
+    assert len(PAGES) == len(set(PAGES)), 'two notebooks have one page: numbers are left out of its address'
 
 
 @pytest.mark.parametrize('name', PAGES)

@@ -69,7 +69,7 @@ def _sampled_schedules(cbs):
     return [[k, str(f(pos))] for k,f in scheds for pos in (0., .3, .6, 1.)]
 
 def _traits(learn, cbs):
-    "What makes this training another one than that of a checkpoint."
+    "What tells this training from another, whose checkpoint may be there."
     scheds,train = _sampled_schedules(cbs),learn.dls.train
     left = {'mom', *(k for k,_ in scheds)}     # what a schedule sets, and may have left behind when interrupted
     return dict(

@@ -10,7 +10,7 @@ from ..optimizer import Optimizer, _as_groups, _per_group
 
 # %% ../../nbs/lasting/07_optim.ipynb #4b900441
 class OptimWrapper(Optimizer):
-    "Put an optimizer of PyTorch's behind our interface; raises what its class raises for unknown arguments."
+    "Put a PyTorch optimizer behind our interface; raises what its class raises for unknown arguments."
     def __init__(self,
                  params, # tensors, or a list of lists of tensors (one for each group), or a list of PyTorch's dicts
                  opt, # a class of torch.optim, or a partial of one

@@ -45,7 +45,7 @@ def _unplain(o):
 FORMAT = 1            # the version of the format that is written, and the newest that is read
 _MAX_HEAD = 4*2**20   # a header of more bytes than this is refused
 
-def _start(kind):
+def _header_start(kind):
     "How the header of a file of ours begins."
     return f'{{"__metadata__":{{"dl_course":"{{\\"format\\":\\"dl_course\\",\\"kind\\":\\"{kind}\\"'.encode()
 
@@ -270,7 +270,7 @@ def write_tensors(path:str|Path, # the file to write; the folder it stands in is
 def _is_kind(path, kind):
     "Whether `path` is a file that begins like ours of this kind, or an empty one."
     if not stat.S_ISREG(path.stat().st_mode): return False
-    start = _start(kind)
+    start = _header_start(kind)
     with open(path, 'rb') as f: found = f.read(8+len(start))
     return not found or found[8:]==start
 

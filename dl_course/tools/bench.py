@@ -17,6 +17,7 @@ from sklearn.neighbors import NearestCentroid
 from ..tensor import to_np
 from ..datasets import URLs, untar_data, load_images
 from ..sources import get_image_files
+from ..check import check
 from ..baseline import PixelSimilarity
 from ..sgd import MiniBatches, batch_accuracy, fit, init_params, mnist_loss
 from ..dataloader import DataLoader
@@ -34,61 +35,73 @@ from ..saving import export_onnx
 from ..vision.sources import untar_first
 from torch import nn
 import torch.nn.functional as F
+from torch.utils.data import DataLoader as TorchLoader, TensorDataset
 
 # %% ../../nbs/tools/bench.ipynb #a45f9677
 def compare(ours, # function without arguments
             theirs, # the alternative: another one that does the same work
             repeats:int=7, # how often each is run, after one run that doesn't count
             measure=None, # function of one of them that gives a number, such as bytes; by default the seconds it takes
-           )->dict: # ours and theirs: medians; ratio: ours divided by theirs, median of the pairs; low and high: its quarter points
+           )->dict: # ours and theirs: medians; ratio: ours divided by theirs, median; low and high: its quarter points
     "Run two functions in turn and compare their times; raises `ValueError` when `repeats` is less than 1."
-    if repeats<1: raise ValueError(f'compare: repeats must be at least 1, not {repeats}')
-    def seconds(f):
-        start = time.perf_counter()
-        f()
-        return time.perf_counter() - start
-    measure = measure or seconds
+    check('compare', None if repeats>=1 else ValueError(f'repeats must be at least 1, not {repeats}'))
+    measure = measure or _seconds
     times = np.array([(measure(ours), measure(theirs)) for _ in range(repeats+1)])[1:]
-    ratio = times[:,0]/times[:,1]
-    low,mid,high = np.quantile(ratio, [.25,.5,.75])
-    return dict(ours=float(np.median(times[:,0])), theirs=float(np.median(times[:,1])), ratio=float(mid), low=float(low), high=float(high))
+    low,mid,high = np.quantile(times[:,0]/times[:,1], [.25,.5,.75])
+    a,b = np.median(times, axis=0)
+    return dict(ours=float(a), theirs=float(b), ratio=float(mid), low=float(low), high=float(high))
+
+def _seconds(f):
+    "The time that a function takes."
+    start = time.perf_counter()
+    f()
+    return time.perf_counter() - start
 
 # %% ../../nbs/tools/bench.ipynb #62498442
+def _fit_and_predict(model, x, y, vx):
+    "Fit without scikit-learn's warnings, and predict."
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning)
+        model.fit(x, y)
+    model.predict(vx)
+
 def _pixel_pairs(train, valid):
     "Ours and scikit-learn's nearest mean, fit and predict."
-    x,vx,y = (to_np(t) for t in (train.images.flatten(1).float()/255, valid.images.flatten(1).float()/255, train.labels))
-    def run(model):
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', UserWarning)
-            model.fit(x, y)
-        model.predict(vx)
+    x,vx = (to_np(d.images.flatten(1).float()/255) for d in (train, valid))
+    y = to_np(train.labels)
     for ours,theirs in (('l1','manhattan'), ('l2','euclidean')):
         a,b = PixelSimilarity(ours),NearestCentroid(metric=theirs)
-        yield f'PixelSimilarity {ours}, fit {len(x)} digits and predict {len(vx)}', f'NearestCentroid {theirs}', 1, lambda a=a: run(a), lambda b=b: run(b)
-        run(a), run(b)
-        yield f'PixelSimilarity {ours}, predict {len(x)}', f'NearestCentroid {theirs}', 1, lambda a=a: a.predict(x), lambda b=b: b.predict(x)
+        what,against = f'PixelSimilarity {ours}, ',f'NearestCentroid {theirs}'
+        run_a,run_b = (partial(_fit_and_predict, o, x, y, vx) for o in (a, b))
+        yield what + f'fit {len(x)} digits and predict {len(vx)}', against, 1, run_a, run_b
+        run_a(), run_b()
+        yield what + f'predict {len(x)}', against, 1, partial(a.predict, x), partial(b.predict, x)
+
+def _our_loop(x, y, vx, vy):
+    p = [init_params((784,30), std=784**-.5), init_params(30, std=0),
+         init_params((30,1), std=30**-.5), init_params(1, std=0)]
+    def model(x): return (x@p[0] + p[1]).relu()@p[2] + p[3]
+    fit(model, p, MiniBatches(x, y, 256), MiniBatches(vx, vy, 256, shuffle=False), epochs=10)
+
+def _torch_loop(x, y, vx, vy):
+    data,valid_data = TensorDataset(x, y),TensorDataset(vx, vy)
+    model = nn.Sequential(nn.Linear(784,30), nn.ReLU(), nn.Linear(30,1))
+    opt = torch.optim.SGD(model.parameters(), lr=1.)
+    for _ in range(10):
+        for xb,yb in TorchLoader(data, batch_size=256, shuffle=True):
+            mnist_loss(model(xb), yb).backward()
+            opt.step()
+            opt.zero_grad()
+        with torch.no_grad():
+            for xb,yb in TorchLoader(valid_data, batch_size=256):
+                preds = model(xb)
+                mnist_loss(preds, yb).item(), batch_accuracy(preds, yb).item()
 
 def _loop_pairs(train, valid):
     "Our training loop and PyTorch's parts, for a network with 30 ReLUs."
-    x,vx = (d.images.flatten(1).float()/255 for d in (train, valid))
-    y,vy = ((d.labels==3).float()[:,None] for d in (train, valid))
-    def ours():
-        p = [init_params((784,30), std=784**-.5), init_params(30, std=0), init_params((30,1), std=30**-.5), init_params(1, std=0)]
-        fit(lambda x: (x@p[0] + p[1]).relu()@p[2] + p[3], p, MiniBatches(x, y, 256), MiniBatches(vx, vy, 256, shuffle=False), epochs=10)
-    def theirs():
-        data,valid_data = torch.utils.data.TensorDataset(x, y), torch.utils.data.TensorDataset(vx, vy)
-        model = torch.nn.Sequential(torch.nn.Linear(784,30), torch.nn.ReLU(), torch.nn.Linear(30,1))
-        opt = torch.optim.SGD(model.parameters(), lr=1.)
-        for _ in range(10):
-            for xb,yb in torch.utils.data.DataLoader(data, batch_size=256, shuffle=True):
-                mnist_loss(model(xb), yb).backward()
-                opt.step()
-                opt.zero_grad()
-            with torch.no_grad():
-                for xb,yb in torch.utils.data.DataLoader(valid_data, batch_size=256):
-                    preds = model(xb)
-                    mnist_loss(preds, yb).item(), batch_accuracy(preds, yb).item()
-    yield f'fit, 10 epochs of {len(x)} digits', 'PyTorch layers, SGD, DataLoader', None, ours, theirs
+    rows = [o for d in (train, valid) for o in (d.images.flatten(1).float()/255, (d.labels==3).float()[:,None])]
+    what = f'fit, 10 epochs of {len(rows[0])} digits'
+    yield what, 'PyTorch layers, SGD, DataLoader', None, partial(_our_loop, *rows), partial(_torch_loop, *rows)
 
 # %% ../../nbs/tools/bench.ipynb #e02bf2bf
 def _rows(train, valid, n, n_valid):
@@ -102,28 +115,38 @@ def _net():
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(784,30), nn.ReLU(), nn.Linear(30,1))
 
-def _by_hand(x, y, vx, vy, epochs, out):
-    "The training that a Learner does, written out: running mean of the loss, validation loss and accuracy, a line for each epoch."
+def _train_part(model, opt, x, y, losses):
+    "An epoch of training; the running mean of the loss goes into `losses`."
+    smooth = 0.
+    model.train()
+    for n,i in enumerate(torch.randperm(len(x)).split(256), 1):
+        loss = mnist_loss(model(x[i]), y[i])
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
+        smooth = .02*loss.item() + .98*smooth
+        losses.append(smooth/(1 - .98**n))
+
+def _valid_part(model, x, y):
+    "Loss and accuracy of a model."
+    total,right = 0.,0.
+    model.eval()
+    with torch.no_grad():
+        for i in torch.arange(len(x)).split(256):
+            preds = model(x[i])
+            total += mnist_loss(preds, y[i]).item()*len(i)
+            right += batch_accuracy(preds, y[i]).item()*len(i)
+    return total/len(x), right/len(x)
+
+def _loop_by_hand(x, y, vx, vy, epochs, out):
+    "What a Learner does, written out: running mean of the loss, validation, a line for each epoch."
     model,history,losses = _net(),[],[]
     opt = torch.optim.SGD(model.parameters(), lr=.1)
     for epoch in range(epochs):
-        start,smooth = time.perf_counter(),0.
-        model.train()
-        for n,i in enumerate(torch.randperm(len(x)).split(256), 1):
-            loss = mnist_loss(model(x[i]), y[i])
-            loss.backward()
-            opt.step()
-            opt.zero_grad()
-            smooth = .02*loss.item() + .98*smooth
-            losses.append(smooth/(1 - .98**n))
-        model.eval()
-        total,right = 0.,0.
-        with torch.no_grad():
-            for i in torch.arange(len(vx)).split(256):
-                preds = model(vx[i])
-                total += mnist_loss(preds, vy[i]).item()*len(i)
-                right += batch_accuracy(preds, vy[i]).item()*len(i)
-        history.append((epoch, losses[-1], total/len(vx), right/len(vx), time.perf_counter()-start))
+        start = time.perf_counter()
+        _train_part(model, opt, x, y, losses)
+        valid_loss,acc = _valid_part(model, vx, vy)
+        history.append((epoch, losses[-1], valid_loss, acc, time.perf_counter()-start))
         print(*history[-1], file=out)
 
 def _fastai():
@@ -135,16 +158,18 @@ def _fastai():
 
 def _learner_pairs(train, valid, quick=False):
     "Our Learner against a loop by hand, and against fastai's Learner."
-    x,y,vx,vy = _rows(train, valid, 2_000 if quick else 12_000, 400 if quick else 2_000)
+    rows = _rows(train, valid, 2_000 if quick else 12_000, 400 if quick else 2_000)
     epochs,fv = 1 if quick else 10,_fastai()
+    how = dict(loss_func=mnist_loss, metrics=batch_accuracy)
     def ours():
-        dls = DataLoaders(DataLoader((x,y), batch_size=256, shuffle=True), DataLoader((vx,vy), batch_size=256))
-        with _silent(): Learner(dls, _net(), loss_func=mnist_loss, opt_func=SGD, metrics=batch_accuracy).fit(epochs, lr=.1)
+        dls = DataLoaders(DataLoader(rows[:2], batch_size=256, shuffle=True), DataLoader(rows[2:], batch_size=256))
+        with _silent(): Learner(dls, _net(), opt_func=SGD, **how).fit(epochs, lr=.1)
     def theirs():
-        dls = fv.DataLoaders(fv.DataLoader(list(zip(x,y)), batch_size=256, shuffle=True), fv.DataLoader(list(zip(vx,vy)), batch_size=256))
-        with _silent(): fv.Learner(dls, _net(), loss_func=mnist_loss, opt_func=fv.SGD, metrics=batch_accuracy).fit(epochs, lr=.1)
-    what = f'Learner, {epochs} epochs of {len(x)} rows'
-    yield what, 'a loop by hand in PyTorch', 1.15, ours, lambda: _by_hand(x, y, vx, vy, epochs, io.StringIO())
+        dls = fv.DataLoaders(fv.DataLoader(list(zip(*rows[:2])), batch_size=256, shuffle=True),
+                             fv.DataLoader(list(zip(*rows[2:])), batch_size=256))
+        with _silent(): fv.Learner(dls, _net(), opt_func=fv.SGD, **how).fit(epochs, lr=.1)
+    what = f'Learner, {epochs} epochs of {len(rows[0])} rows'
+    yield what, 'a loop by hand in PyTorch', 1.15, ours, lambda: _loop_by_hand(*rows, epochs, io.StringIO())
     yield what, "fastai's Learner", .45, ours, theirs
 
 @contextmanager
@@ -158,8 +183,8 @@ def _silent():
 def _data_pairs(train, valid, quick=False):
     "A pass over rows in memory."
     x,y,*_ = _rows(train, valid, 2_000 if quick else 12_000, 1)
-    dl,data = DataLoader((x,y), batch_size=256, shuffle=True),torch.utils.data.TensorDataset(x, y)
-    theirs = torch.utils.data.DataLoader(data, batch_size=256, shuffle=True)
+    dl = DataLoader((x,y), batch_size=256, shuffle=True)
+    theirs = TorchLoader(TensorDataset(x, y), batch_size=256, shuffle=True)
     def by_hand():
         for i in torch.randperm(len(x)).split(256): x[i],y[i]
     what = f'a shuffled pass over {len(x)} rows'
@@ -169,22 +194,30 @@ def _data_pairs(train, valid, quick=False):
 def _exhaust(dl):
     for b in dl: pass
 
+@contextmanager
+def _temporary_folder():
+    "An empty folder that is gone at the end."
+    with tempfile.TemporaryDirectory() as folder: yield Path(folder)
+
+def _copy_digits(folder, n):
+    "Copies of `n` digits, nine tenths of them for training."
+    path = untar_data(URLs.MNIST)
+    for split,share in (('train', .9), ('valid', .1)):
+        for c in (path/split).iterdir():
+            (folder/split/c.name).mkdir(parents=True)
+            for f in sorted(c.iterdir())[:int(n*share/10)]: shutil.copy(f, folder/split/c.name)
+
 def _folder_pairs(train, valid, quick=False):
     "A folder of images, the first pass and a later one."
-    n,fv,path = (200 if quick else 2_000),_fastai(),untar_data(URLs.MNIST)
-    folder = Path(tempfile.mkdtemp())
-    try:
-        for split,share in (('train', .9), ('valid', .1)):
-            for c in (path/split).iterdir():
-                (folder/split/c.name).mkdir(parents=True)
-                for f in sorted(c.iterdir())[:int(n*share/10)]: shutil.copy(f, folder/split/c.name)
+    n,fv = 200 if quick else 2_000,_fastai()
+    what,against = f'a folder of {n} PNG files, ',"fastai's ImageDataLoaders"
+    with _temporary_folder() as folder:
+        _copy_digits(folder, n)
         def ours(): return DataLoaders.from_folder(folder, batch_size=64)
         def theirs(): return fv.ImageDataLoaders.from_folder(folder, bs=64, num_workers=0)
-        what = f'a folder of {n} PNG files, '
-        yield what + 'first pass', "fastai's ImageDataLoaders", 1/3, lambda: _exhaust(ours().train), lambda: _exhaust(theirs().train)
+        yield what + 'first pass', against, 1/3, lambda: _exhaust(ours().train), lambda: _exhaust(theirs().train)
         a,b = ours(),theirs()
-        yield what + 'a later pass', "fastai's ImageDataLoaders", 1/50, lambda: _exhaust(a.train), lambda: _exhaust(b.train)
-    finally: shutil.rmtree(folder)
+        yield what + 'a later pass', against, 1/50, lambda: _exhaust(a.train), lambda: _exhaust(b.train)
 
 def _import_pairs(train, valid, quick=False):
     "The time until the names are there, in a new Python each."
@@ -193,80 +226,103 @@ def _import_pairs(train, valid, quick=False):
     yield ours, theirs, .5, lambda: run(ours + '; import sys; assert "fastai" not in sys.modules'), lambda: run(theirs)
 
 # %% ../../nbs/tools/bench.ipynb #5e631f03
-def _digits(batch_size=128):
+def _digit_loaders(batch_size=128):
     "All ten digits, a little turned, moved and scaled at random while training."
-    return DataLoaders.from_folder(untar_data(URLs.MNIST), batch_size=batch_size, seed=0, batch_tfm=augment(rotate=15, zoom=.15, shift=.08))
+    vary = augment(rotate=15, zoom=.15, shift=.08)
+    return DataLoaders.from_folder(untar_data(URLs.MNIST), batch_size=batch_size, seed=0, batch_tfm=vary)
+
+def _bare_epoch(model, opt, batches, valid_batches):
+    "The arithmetic of an epoch, and nothing else."
+    model.train()
+    for x,y in batches:
+        F.cross_entropy(model(x), y).backward()
+        opt.step()
+        opt.zero_grad()
+    model.eval()
+    with torch.no_grad():
+        for x,y in valid_batches: model(x)
 
 def _digit_pairs(train, valid, quick=False):
     "An epoch with a convolutional network."
-    dls,fv = _digits(),_fastai()
+    dls,fv = _digit_loaders(),_fastai()
     def learner(cls, opt): return cls(dls, cnn(), loss_func=nn.CrossEntropyLoss(), opt_func=opt, metrics=accuracy)
     a,b = learner(Learner, AdamW),learner(fv.Learner, partial(fv.Adam, sqr_mom=.999, eps=1e-8, wd=.01))
     def run(learn):
         with _silent(): learn.fit_one_cycle(1, 5e-3)
     model = cnn()
     batches,opt = list(dls.train),torch.optim.AdamW(model.parameters(), lr=1e-3)
-    def bare():
-        model.train()
-        for x,y in batches:
-            F.cross_entropy(model(x), y).backward()
-            opt.step()
-            opt.zero_grad()
-        model.eval()
-        with torch.no_grad():
-            for x,y in dls.valid: model(x)
-    yield 'an epoch of ten digits, cnn', "fastai's Learner", 1, lambda: run(a), lambda: run(b)
-    yield 'an epoch of ten digits, cnn', 'the arithmetic alone', None, lambda: run(a), bare
+    what = 'an epoch of ten digits, cnn'
+    yield what, "fastai's Learner", 1, lambda: run(a), lambda: run(b)
+    yield what, 'the arithmetic alone', None, lambda: run(a), lambda: _bare_epoch(model, opt, batches, dls.valid)
 
 # %% ../../nbs/tools/bench.ipynb #0e42ebeb
 def _photo_files(n):
     "Photos of the best set that is here, of its two largest classes in turn."
-    groups = {}
-    for f in sorted(get_image_files(untar_first(URLs.STAMPS, URLs.SOLAR_CELLS, URLs.MNIST_SAMPLE))): groups.setdefault(f.parent.name, []).append(f)
+    path,groups = untar_first(URLs.STAMPS, URLs.SOLAR_CELLS, URLs.MNIST_SAMPLE),{}
+    for f in sorted(get_image_files(path)): groups.setdefault(f.parent.name, []).append(f)
     return [f for pair in zip(*sorted(groups.values(), key=len)[-2:]) for f in pair][:n]
 
-def _photo_loaders(fv, files, block, size, bs, vary=True):
+def _photo_loaders(fv, files, block, size, bs):
     "fastai's DataLoaders for some photos, the last third of them for validation."
-    block = fv.DataBlock((block, fv.CategoryBlock), get_items=lambda _: files, get_y=fv.parent_label, splitter=fv.IndexSplitter(range(2*len(files)//3, len(files))),
-                         item_tfms=fv.Resize(size), batch_tfms=[*(fv.aug_transforms() if vary else []), fv.Normalize.from_stats([.5]*3, [.5]*3)])
+    third = fv.IndexSplitter(range(2*len(files)//3, len(files)))
+    vary = [*fv.aug_transforms(), fv.Normalize.from_stats([.5]*3, [.5]*3)]
+    block = fv.DataBlock((block, fv.CategoryBlock), get_items=lambda _: files, get_y=fv.parent_label, splitter=third,
+                         item_tfms=fv.Resize(size), batch_tfms=vary)
     return block.dataloaders('', bs=bs, num_workers=0)
+
+def _loader_pairs(fv, files, folder, size):
+    "Passes over photos: `PhotoBlock` and our loader."
+    from dl_course.vision.photos import PhotoBlock
+    def ours():
+        vary = augment(flip=True, rotate=10, zoom=.1)
+        return DataLoaders.from_folder(folder, valid_pct=.34, size=size, mode='RGB', batch_size=30, batch_tfm=vary)
+    def theirs(): return _photo_loaders(fv, files, fv.ImageBlock, size, 30)
+    a,b,c = _photo_loaders(fv, files, PhotoBlock(), size, 30),theirs(),ours()
+    what,against = f'{len(a.train_ds)} photos of {size} pixels, ',"fastai's ImageBlock"
+    yield what + 'a pass of PhotoBlock', against, 1, lambda: _exhaust(a.train), lambda: _exhaust(b.train)
+    yield what + 'our loader, first pass', against, 1, lambda: _exhaust(ours().train), lambda: _exhaust(theirs().train)
+    yield what + 'our loader, a later pass', against, .5, lambda: _exhaust(c.train), lambda: _exhaust(b.train)
+
+def _photo_learners(fv, files, size):
+    "Our learner for photos and fastai's, with the same weights."
+    from dl_course.vision.learner import has_weights, vision_learner
+    from dl_course.vision.photos import PhotoBlock
+    first,second = (_photo_loaders(fv, files, o, size, 12) for o in (PhotoBlock(), fv.ImageBlock))
+    mine = vision_learner(first, pretrained=has_weights())
+    theirs = fv.vision_learner(second, 'tf_efficientnet_lite0', pretrained=False, normalize=False,
+                               metrics=fv.error_rate)
+    theirs.model.load_state_dict(mine.model.state_dict())
+    return mine, theirs
+
+def _answer_pairs(predictor, learn, file, files, size):
+    "A model file and its Predictor, against a learner of fastai."
+    def ask():
+        with learn.no_bar(): learn.predict(file)
+    def ask_all():
+        with learn.no_bar(): learn.get_preds(dl=learn.dls.test_dl(files, bs=64))
+    yield f'one prediction, {size} pixels', "fastai's learn.predict", .8, lambda: predictor.predict(file), ask
+    what = f'predictions for {len(files)} photos, {size} pixels'
+    yield what, "fastai's get_preds", 1, lambda: predictor.predict(files), ask_all
 
 def _vision_pairs(train, valid, quick=False):
     "The parts of the first lesson that are ours, against fastai's."
     from dl_course.look.verify import verify_images
-    from dl_course.vision.photos import PhotoBlock
-    from dl_course.vision.learner import export, has_weights, vision_learner
-    fv = _fastai()
-    files = _photo_files(30 if quick else 100)
+    from dl_course.vision.learner import export
+    fv,files = _fastai(),_photo_files(30 if quick else 100)
     few,size = files[:12 if quick else 24],64 if quick else 128
-    a,b = (_photo_loaders(fv, files, o, size, 30) for o in (PhotoBlock(), fv.ImageBlock))
-    what = f'{len(a.train_ds)} photos of {size} pixels, '
-    yield what + 'a pass of PhotoBlock', "fastai's ImageBlock", 1, lambda: _exhaust(a.train), lambda: _exhaust(b.train)
-    folder = Path(tempfile.mkdtemp())
-    try:
+    with _temporary_folder() as folder:
         for f in files:
             (folder/f.parent.name).mkdir(exist_ok=True)
             shutil.copy(f, folder/f.parent.name)
-        def ours(): return DataLoaders.from_folder(folder, valid_pct=.34, size=size, mode='RGB', batch_size=30, batch_tfm=augment(flip=True, rotate=10, zoom=.1))
-        c = ours()
-        yield what + 'our loader, first pass', "fastai's ImageBlock", 1, lambda: _exhaust(ours().train), lambda: _exhaust(_photo_loaders(fv, files, fv.ImageBlock, size, 30).train)
-        yield what + 'our loader, a later pass', "fastai's ImageBlock", .5, lambda: _exhaust(c.train), lambda: _exhaust(b.train)
-        yield f'verify_images, {len(files)} files', "fastai's verify_images", 1, lambda: verify_images(folder), lambda: fv.verify_images(fv.get_image_files(folder))
-        first,second = _photo_loaders(fv, few, PhotoBlock(), size, 12),_photo_loaders(fv, few, fv.ImageBlock, size, 12)
-        mine = vision_learner(first, pretrained=has_weights())
-        theirs = fv.vision_learner(second, 'tf_efficientnet_lite0', pretrained=False, normalize=False, metrics=fv.error_rate)
-        theirs.model.load_state_dict(mine.model.state_dict())
+        yield from _loader_pairs(fv, files, folder, size)
+        yield (f'verify_images, {len(files)} files', "fastai's verify_images", 1,
+               lambda: verify_images(folder), lambda: fv.verify_images(fv.get_image_files(folder)))
+        mine,theirs = _photo_learners(fv, few, size)
         def tune(learn):
             with _silent(), learn.no_bar(), learn.no_logging(): learn.fine_tune(1)
-        yield f'fine_tune(1), {len(first.train_ds)} photos of {size} pixels', "fastai's vision_learner", 1, lambda: tune(mine), lambda: tune(theirs)
-        predictor,file = load_predictor(export(mine, folder/'model.onnx')),few[-1]
-        def ask():
-            with theirs.no_bar(): theirs.predict(file)
-        def ask_all():
-            with theirs.no_bar(): theirs.get_preds(dl=theirs.dls.test_dl(files, bs=64))
-        yield f'one prediction, {size} pixels', "fastai's learn.predict", .8, lambda: predictor.predict(file), ask
-        yield f'predictions for {len(files)} photos, {size} pixels', "fastai's get_preds", 1, lambda: predictor.predict(files), ask_all
-    finally: shutil.rmtree(folder)
+        what = f'fine_tune(1), {len(mine.dls.train_ds)} photos of {size} pixels'
+        yield what, "fastai's vision_learner", 1, lambda: tune(mine), lambda: tune(theirs)
+        yield from _answer_pairs(load_predictor(export(mine, folder/'model.onnx')), theirs, few[-1], files, size)
 
 # %% ../../nbs/tools/bench.ipynb #608f4065
 def _peak(cmd):
@@ -276,73 +332,97 @@ def _peak(cmd):
     out = subprocess.run([sys.executable, '-c', code, *cmd], check=True, capture_output=True, text=True).stdout
     return int(out)*(1 if sys.platform=='darwin' else 1024)
 
+_cli = 'import sys; from dl_course.tools.cli import main; sys.exit(main(sys.argv[1:]))'
+
+def _start_pairs(model, photo):
+    "The time and memory to start, against importing PyTorch."
+    def run(*cmd): subprocess.run(cmd, check=True, stdout=subprocess.DEVNULL)
+    python = [sys.executable, '-c']
+    alone,ask = [*python, 'import torch'],[*python, _cli, 'predict', str(model), str(photo)]
+    yield 'dl_course --help', 'import torch', .15, lambda: run(*python, _cli, '--help'), lambda: run(*alone)
+    yield 'dl_course predict, cold', 'import torch', .35, lambda: run(*ask), lambda: run(*alone)
+    if os.name=='posix': yield 'dl_course predict, peak memory', 'import torch', .3, ask, alone, _peak
+
+def _pixel_answer_pairs(model, net, prepare, pixels):
+    "One photo and eight, ten times, against the same network in PyTorch."
+    predictor = load_predictor(model, threads=1)
+    predictor.batch_size = 8
+    net.to(memory_format=torch.channels_last)
+    def by_torch(x):
+        with torch.inference_mode(): return net(prepare.batch(torch.from_numpy(x).permute(0,3,1,2))).softmax(1).numpy()
+    for n,goal in ((1,.75), (8,1)):
+        x = pixels[:n]
+        def ours(x=x): [predictor.predict(x) for _ in range(10)]
+        def theirs(x=x): [by_torch(x) for _ in range(10)]
+        yield f'{n} photo{"s"*(n>1)} of 128 pixels, ten times', 'the same network in PyTorch', goal, ours, theirs
+
 def _predict_pairs(train, valid, quick=False):
     "Using a model file, against importing PyTorch and against the same network in PyTorch."
     import timm
-    cli = 'import sys; from dl_course.tools.cli import main; sys.exit(main(sys.argv[1:]))'
-    torch_alone = [sys.executable, '-c', 'import torch']
-    def run(*cmd): subprocess.run(cmd, check=True, stdout=subprocess.DEVNULL)
-    threads,folder = torch.get_num_threads(),Path(tempfile.mkdtemp())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    net = timm.create_model('tf_efficientnet_lite0', num_classes=3).eval()
+    prepare = Prepare('image', mode='RGB', size=128, mean=[.5]*3, std=[.5]*3)
+    pixels = np.random.default_rng(0).integers(0, 256, (8,128,128,3), dtype=np.uint8)
     try:
-        torch.set_num_threads(1)
-        torch.manual_seed(0)
-        net = timm.create_model('tf_efficientnet_lite0', num_classes=3).eval()
-        prepare = Prepare('image', mode='RGB', size=128, mean=[.5]*3, std=[.5]*3)
-        model = export_onnx(folder/'model.onnx', net, prepare, list('abc'), 'softmax')
-        predictor,pixels = load_predictor(model, threads=1),np.random.default_rng(0).integers(0, 256, (8,128,128,3), dtype=np.uint8)
-        predictor.batch_size = 8
-        net.to(memory_format=torch.channels_last)
-        Image.fromarray(pixels[0]).save(folder/'photo.png')
-        ask = [sys.executable, '-c', cli, 'predict', str(model), str(folder/'photo.png')]
-        yield 'dl_course --help', 'import torch', .15, lambda: run(sys.executable, '-c', cli, '--help'), lambda: run(*torch_alone)
-        yield 'dl_course predict, cold', 'import torch', .35, lambda: run(*ask), lambda: run(*torch_alone)
-        if os.name=='posix': yield 'dl_course predict, peak memory', 'import torch', .3, ask, torch_alone, _peak
-        def by_torch(x):
-            with torch.inference_mode(): return net(prepare.batch(torch.from_numpy(x).permute(0,3,1,2))).softmax(1).numpy()
-        for n in (1,8):
-            x,goal = pixels[:n],.75 if n==1 else 1
-            def ours(x=x): [predictor.predict(x) for _ in range(10)]
-            def theirs(x=x): [by_torch(x) for _ in range(10)]
-            yield f'{n} photo{"s"*(n>1)} of 128 pixels, ten times', 'the same network in PyTorch', goal, ours, theirs
-    finally:
-        torch.set_num_threads(threads)
-        shutil.rmtree(folder)
+        with _temporary_folder() as folder:
+            model = export_onnx(folder/'model.onnx', net, prepare, list('abc'), 'softmax')
+            Image.fromarray(pixels[0]).save(folder/'photo.png')
+            yield from _start_pairs(model, folder/'photo.png')
+            yield from _pixel_answer_pairs(model, net, prepare, pixels)
+    finally: torch.set_num_threads(threads)
 
 # %% ../../nbs/tools/bench.ipynb #57ca22be
-_groups = {'baseline': (_pixel_pairs, _loop_pairs), 'learner': (_learner_pairs,), 'data': (_data_pairs,), 'folder': (_folder_pairs,), 'import': (_import_pairs,),
-           'digits': (_digit_pairs,), 'vision': (_vision_pairs,), 'predict': (_predict_pairs,)}
+_groups = {'baseline': (_pixel_pairs, _loop_pairs), 'learner': (_learner_pairs,), 'data': (_data_pairs,),
+           'folder': (_folder_pairs,), 'import': (_import_pairs,), 'digits': (_digit_pairs,),
+           'vision': (_vision_pairs,), 'predict': (_predict_pairs,)}
 
 # %% ../../nbs/tools/bench.ipynb #33c85393
 def machine()->str: # one line of text
     "Say what the figures were taken on: versions, processor, number of threads."
     cpu = platform.processor() or platform.machine()
     names = ' '.join(f'{p} {version(p)}' for p in ('torch','scikit-learn','numpy','fastai'))
-    return f'Python {platform.python_version()}, {names}; {platform.system()} {cpu}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, no GPU used'
+    cores = f'{os.cpu_count()} cores, {torch.get_num_threads()} threads'
+    return f'Python {platform.python_version()}, {names}; {platform.system()} {cpu}, {cores}, no GPU used'
 
 # %% ../../nbs/tools/bench.ipynb #ce7078a2
-def bench(repeats:int=7, # how often each alternative is run
-          only=None, # names of groups: baseline, learner, data, folder, import, digits, vision, predict; by default all of them
-          quick:bool=False, # whether to run everything once and on less data, only to see that it runs
-         )->pd.DataFrame: # a row for each pair: what, against, ratio, goal (at most), spread, ours_ms and theirs_ms (medians; of memory, MB)
-    "Compare our functions with well-known ones on this machine, and show progress on the error output; raises `ValueError` for an unknown group."
-    groups = [only] if isinstance(only, str) else list(only or _groups)
-    for g in groups:
-        if g not in _groups: raise ValueError(f'bench: there is no group {g!r}; there are {", ".join(_groups)}')
+def _all_pairs(groups, quick):
+    "The pairs of some groups, one after the other; a pair is made when the one before has been measured."
     path = untar_data(URLs.MNIST)
     train = load_images(path/'train')
     valid = load_images(path/'valid', train.vocab)
+    for g in groups:
+        how = {} if g=='baseline' else {'quick': quick}
+        for pairs in _groups[g]: yield from pairs(train, valid, **how)
+
+def _bench_row(what, against, goal, ours, theirs, measure=None, repeats=7):
+    "Measure a pair: a row of the table."
+    r = compare(ours, theirs, repeats, measure)
+    unit = 1e-6 if measure else 1e3
+    return dict(what=what, against=against, ratio=round(r['ratio'], 3), goal='' if goal is None else f'{goal:.2f}',
+                spread=f"{r['low']:.3f} - {r['high']:.3f}",
+                ours_ms=round(r['ours']*unit, 1), theirs_ms=round(r['theirs']*unit, 1))
+
+def bench(repeats:int=7, # how often each alternative is run
+          only=None, # of baseline, learner, data, folder, import, digits, vision and predict; by default all
+          quick:bool=False, # whether to run everything once and on less data, only to see that it runs
+         )->pd.DataFrame: # for each pair what, against, ratio, goal (at most), spread, ours_ms, theirs_ms (or MB)
+    "Compare our functions with well-known ones on this machine; raises `ValueError` for an unknown group."
+    groups = [only] if isinstance(only, str) else list(only or _groups)
+    for g in groups:
+        known = f'there is no group {g!r}; there are {", ".join(_groups)}'
+        check('bench', None if g in _groups else ValueError(known))
     rows = []
-    for what,against,goal,ours,theirs,*measure in (p for g in groups for pairs in _groups[g] for p in (pairs(train, valid) if g=='baseline' else pairs(train, valid, quick))):
-        print(f'{what} against {against}', file=sys.stderr)
-        r = compare(ours, theirs, 1 if quick else repeats, *measure)
-        rows.append(dict(what=what, against=against, ratio=round(r['ratio'], 3), goal='' if goal is None else f'{goal:.2f}', spread=f"{r['low']:.3f} - {r['high']:.3f}",
-                         **{f'{k}_ms': round(r[k]*(1e-6 if measure else 1e3), 1) for k in ('ours','theirs')}))
+    for pair in _all_pairs(groups, quick):
+        print(f'{pair[0]} against {pair[1]}', file=sys.stderr)
+        rows.append(_bench_row(*pair, repeats=1 if quick else repeats))
     print(machine(), file=sys.stderr)
     return pd.DataFrame(rows)
 
 # %% ../../nbs/tools/bench.ipynb #287b9f37
-_parts = {'before_batch': 'loader', 'after_pred': 'model', 'after_loss': 'loss', 'before_backward': 'callbacks', 'after_backward': 'backward',
-          'before_step': 'callbacks', 'after_step': 'step', 'after_batch': 'callbacks'}
+_parts = {'before_batch': 'loader', 'after_pred': 'model', 'after_loss': 'loss', 'before_backward': 'callbacks',
+          'after_backward': 'backward', 'before_step': 'callbacks', 'after_step': 'step', 'after_batch': 'callbacks'}
 
 class _Clock(Callback):
     "Adds up the time from each event of a training batch to the next."
@@ -365,25 +445,23 @@ def time_spent(learn, # a Learner
     return pd.Series(clock.spent).mul(1e3/n_epoch).round(1)
 
 # %% ../../nbs/tools/bench.ipynb #56f9fc85
+def _epoch_seconds(learn):
+    "The median time of an epoch, after one that doesn't count."
+    with learn.no_bar(), learn.no_logging():
+        return np.median([_seconds(lambda: learn.fit(1)) for _ in range(4)][1:])
+
 def growth(rows=(1_000, 10_000, 100_000, 1_000_000), # numbers of rows, at batch size 256
            batch_sizes=(16, 64, 256, 1024, 4096), # batch sizes, at 100,000 rows
            n:int=100_000, # rows for the batch sizes
-          )->pd.DataFrame: # a row for each: rows, batch_size, seconds (of an epoch), us_per_row (microseconds for each row)
+          )->pd.DataFrame: # for each: rows, batch_size, seconds (of an epoch), us_per_row (microseconds for each row)
     "Measure how the time of a training epoch grows with the rows and with the size of the batches."
     res = []
     for n_rows,bs in [(o, 256) for o in rows] + [(n, o) for o in batch_sizes]:
         x,y = torch.rand(n_rows, 64),torch.rand(n_rows, 1)
         dls = DataLoaders(DataLoader((x,y), batch_size=bs, shuffle=True), DataLoader((x[:256],y[:256]), batch_size=256))
-        learn = Learner(dls, nn.Sequential(nn.Linear(64,30), nn.ReLU(), nn.Linear(30,1)), loss_func=nn.MSELoss(), lr=.01)
-        def run(): learn.fit(1)
-        with learn.no_bar(), learn.no_logging():
-            run()
-            times = []
-            for _ in range(3):
-                start = time.perf_counter()
-                run()
-                times.append(time.perf_counter() - start)
-        res.append(dict(rows=n_rows, batch_size=bs, seconds=np.median(times), us_per_row=np.median(times)/n_rows*1e6))
+        model = nn.Sequential(nn.Linear(64,30), nn.ReLU(), nn.Linear(30,1))
+        seconds = _epoch_seconds(Learner(dls, model, loss_func=nn.MSELoss(), lr=.01))
+        res.append(dict(rows=n_rows, batch_size=bs, seconds=seconds, us_per_row=seconds/n_rows*1e6))
     return pd.DataFrame(res)
 
 # %% ../../nbs/tools/bench.ipynb #c76e8e75
@@ -399,12 +477,14 @@ def time_to(target:float=.985, # the accuracy to reach on the validation set
             n_epoch:int=14, # epochs of the cycle
            )->pd.DataFrame: # a row for each seed: seed, seconds, epochs, accuracy, reached
     "Train a small network on all ten digits until it is right often enough, once for each seed."
-    dls,rows = _digits(),[]
+    dls,rows = _digit_loaders(),[]
     for seed in seeds:
         set_seed(seed)
-        learn = Learner(DataLoaders(dls.train.new(seed=seed), dls.valid, vocab=dls.vocab), cnn(), opt_func=AdamW, metrics=accuracy)
-        start = time.perf_counter()
-        with _silent(): learn.fit_one_cycle(n_epoch, 1e-2, cbs=_StopAt(target))
-        seconds,values = time.perf_counter() - start,learn.recorder.values
-        rows.append(dict(seed=seed, seconds=round(seconds, 1), epochs=len(values), accuracy=round(values[-1][-1], 4), reached=values[-1][-1]>=target))
+        same_order = DataLoaders(dls.train.new(seed=seed), dls.valid, vocab=dls.vocab)
+        learn = Learner(same_order, cnn(), opt_func=AdamW, metrics=accuracy)
+        with _silent(): seconds = _seconds(lambda: learn.fit_one_cycle(n_epoch, 1e-2, cbs=_StopAt(target)))
+        values = learn.recorder.values
+        last = values[-1][-1]
+        rows.append(dict(seed=seed, seconds=round(seconds, 1), epochs=len(values), accuracy=round(last, 4),
+                         reached=last>=target))
     return pd.DataFrame(rows)

@@ -114,7 +114,7 @@ def error_rate(inp:Tensor, # predictions, a number for each class, [n, ..., clas
 
 # %% ../nbs/foundations/05c_metrics.ipynb #b0c0e4b3
 class Accumulate(Metric):
-    "A function of all predictions and targets at once, such as scikit-learn's `f1_score`, for measures that aren't means."
+    "A function of all predictions and targets at once, such as scikit-learn's `f1_score`, where no mean will do."
     name = None
     def __init__(self,
                  func, # function of the targets and the predictions, in scikit-learn's order, both as arrays
